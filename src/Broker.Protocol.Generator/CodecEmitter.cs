@@ -62,7 +62,8 @@ internal sealed partial class CodecEmitter(MessageModel model)
         {
             bool read = how == "Read";
             Line("/// <inheritdoc/>");
-            Line($"public void {how}({(read ? $"ref {Wire}KafkaReader reader" : $"{Wire}KafkaWriter writer")}, short version)");
+            string parameter = read ? $"ref {Wire}KafkaReader reader" : $"{Wire}KafkaWriter writer";
+            Line($"public void {how}({parameter}, short version)");
             Open();
             Line($"if (version is < {model.Versions.Low} or > {model.Versions.High})");
             Open();
