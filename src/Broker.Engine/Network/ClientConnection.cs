@@ -1,0 +1,216 @@
+using System.Diagnostics;
+using System.Text;
+using Broker.Engine.Requests;
+using Broker.Engine.Transport;
+using Broker.Engine.Transport.Buffers;
+using Broker.Protocol.Wire;
+
+namespace Broker.Engine.Network;
+
+/// <summary>
+/// One client: takes its frames to the dispatcher and its answers out in the order of the requests (trap 8). Requests that
+/// allow it are pipelined; after any other the connection is not read until the answer is out, as Kafka mutes a channel.
+/// Belongs to the connection's thread.
+/// </summary>
+internal sealed class ClientConnection : IConnectionHandler
+{
+    /// <summary>Produce requests of one connection that may wait for their acknowledgement at a time.</summary>
+    public const int PipelinedMax = 64;
+
+    private readonly RequestDispatcher _dispatcher;
+    private readonly CompletedWork _completed;
+    private byte[] _clientIdBytes = [];
+    private PendingResponse? _oldest;
+    private PendingResponse? _newest;
+    private int _pending;
+    private bool _paused;
+    private bool _closed;
+
+    public ClientConnection(TransportConnection transport, RequestDispatcher dispatcher, long id)
+    {
+        Transport = transport;
+        _dispatcher = dispatcher;
+        _completed = new CompletedWork(this);
+        Id = id;
+    }
+
+    public long Id { get; }
+
+    public TransportConnection Transport { get; }
+
+    /// <summary>The client id of the last request; empty when it has none.</summary>
+    public string ClientId { get; private set; } = "";
+
+    /// <summary>What ApiVersions v3+ said of the client (KIP-511).</summary>
+    public string ClientSoftwareName { get; set; } = "unknown";
+
+    public string ClientSoftwareVersion { get; set; } = "unknown";
+
+    public string ClientHost => field ??= Transport.Remote.Address.ToString();
+
+    /// <summary>Where the hot handlers keep what they know of this connection between requests; theirs alone.</summary>
+    public ConnectionAffinity Affinity;
+
+    public bool IsIdle => _pending == 0;
+
+    public FrameVerdict OnFrame(ReceiveBuffer buffer, int offset, int length)
+    {
+        PendingResponse? response;
+        try
+        {
+            response = _dispatcher.Dispatch(this, buffer, offset, length);
+        }
+        catch (MalformedRequestException e)
+        {
+            _dispatcher.LogMalformed(this, e);
+            return FrameVerdict.Close;
+        }
+        if (response is null)
+        {
+            return FrameVerdict.Close;
+        }
+        if (response.IsReady && _oldest is null)
+        {
+            return Write(response) ? FrameVerdict.Close : FrameVerdict.Next;
+        }
+        Enqueue(response);
+        _paused = !response.AllowsPipelining || _pending >= PipelinedMax;
+        return _paused ? FrameVerdict.Pause : FrameVerdict.Next;
+    }
+
+    /// <summary>An answer has become ready; its order may still have to be waited for. Thread-safe.</summary>
+    internal void PostCompleted() => _completed.PostOnce();
+
+    private void OnCompleted()
+    {
+        bool close = false;
+        while (_oldest is { IsReady: true } response && !close)
+        {
+            _oldest = response.NextPending;
+            _newest = _oldest is null ? null : _newest;
+            _pending--;
+            if (_closed)
+            {
+                response.Release();
+            }
+            else
+            {
+                close = Write(response);
+            }
+        }
+        if (_closed)
+        {
+            return;
+        }
+        if (close)
+        {
+            Transport.Flush();
+            Transport.RequestClose("closed to tell an acks=0 producer of an error");
+        }
+        else if (_paused && _pending == 0)
+        {
+            _paused = false;
+            Transport.Resume();
+        }
+        else
+        {
+            Transport.Flush();
+        }
+    }
+
+    public void OnPeerClosing() => AbandonAll();
+
+    public void OnClosed(string reason)
+    {
+        _closed = true;
+        AbandonAll();
+        _dispatcher.OnConnectionClosed(this, reason);
+    }
+
+    /// <summary>Keeps the client id as a string, made anew only when its bytes change.</summary>
+    internal void SetClientId(ReadOnlyMemory<byte>? clientId)
+    {
+        ReadOnlySpan<byte> bytes = clientId is { } given ? given.Span : default;
+        if (!bytes.SequenceEqual(_clientIdBytes))
+        {
+            _clientIdBytes = bytes.ToArray();
+            ClientId = Encoding.UTF8.GetString(bytes);
+        }
+    }
+
+    private void AbandonAll()
+    {
+        for (PendingResponse? response = _oldest; response is not null;)
+        {
+            PendingResponse? next = response.NextPending;
+            response.TryAbandon();
+            response = next;
+        }
+        OnCompleted();
+    }
+
+    private void Enqueue(PendingResponse response)
+    {
+        if (_newest is null)
+        {
+            _oldest = response;
+        }
+        else
+        {
+            _newest.NextPending = response;
+        }
+        _newest = response;
+        _pending++;
+    }
+
+    /// <summary>Writes an answer and gives the operation back; true when the connection must be closed then.</summary>
+    private bool Write(PendingResponse response)
+    {
+        bool close = response.ClosesConnection;
+        long began = Stopwatch.GetTimestamp();
+        if (response.HasResponse)
+        {
+            KafkaWriter writer = Transport.Output;
+            int sizeAt = writer.ReserveInt32();
+            long before = writer.Length;
+            RequestHeader.WriteResponse(writer, response.Arrival.CorrelationId, response.Arrival.ResponseHeaderVersion);
+            response.Write(writer);
+            writer.PatchInt32(sizeAt, (int)(writer.Length - before));
+        }
+        _dispatcher.Metrics.Record(Transport.NetworkThread, response, began, Stopwatch.GetTimestamp());
+        response.Release();
+        return close;
+    }
+
+    /// <summary>Writes what is ready. One node a connection: posted while it waits in the queue, it says nothing new.</summary>
+    private sealed class CompletedWork(ClientConnection connection) : ConnectionWork
+    {
+        private int _posted;
+
+        internal void PostOnce()
+        {
+            if (Interlocked.Exchange(ref _posted, 1) == 0)
+            {
+                connection.Transport.Post(this);
+            }
+        }
+
+        protected internal override void Run()
+        {
+            if (!connection.Transport.IsCurrentThread)
+            {
+                connection.Transport.Post(this);   // it has moved since
+                return;
+            }
+            Interlocked.Exchange(ref _posted, 0);
+            connection.OnCompleted();
+        }
+    }
+}
+
+/// <summary>Which owner thread a connection's produce requests have been for.</summary>
+internal struct ConnectionAffinity
+{
+    public int Owner;
+    public int Streak;
+}

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using Broker.Engine.Transport.Buffers;
+using Broker.Protocol.Messages;
+using Broker.Protocol.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Requests;
+
+/// <summary>
+/// A request on its way through a worker thread. The answer is encoded there; the network thread only copies it out. An
+/// exception that no handler should throw is logged and costs the connection, so that the client asks again.
+/// </summary>
+internal sealed partial class WorkerRequest : PendingResponse
+{
+    private readonly WorkerHandler _handler;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _closing;
+    private readonly KafkaWriter _writer = new(256);
+    private ReceiveBuffer? _frame;
+    private int _bodyAt;
+    private int _bodyEnd;
+    private bool _failed;
+
+    public WorkerRequest(WorkerHandler handler, ILogger logger, CancellationToken brokerStops)
+    {
+        _handler = handler;
+        _logger = logger;
+        _closing = CancellationTokenSource.CreateLinkedTokenSource(brokerStops);
+    }
+
+    public override bool HasResponse => !_failed;
+
+    public override bool ClosesConnection => _failed;
+
+    /// <summary>Timestamp of the moment a worker took the request.</summary>
+    public long TakenAt { get; private set; }
+
+    /// <summary>Keeps the frame: small ones are copied, so that they do not hold a reactor's scratch buffer.</summary>
+    public void Keep(ReceiveBuffer buffer, int offset, int length, BufferPool pool)
+    {
+        if (length <= BufferPool.SmallestBytes)
+        {
+            _frame = pool.Rent(length);
+            buffer.Array.AsSpan(offset, length).CopyTo(_frame.Array);
+            (_bodyAt, _bodyEnd) = (0, length);
+            return;
+        }
+        buffer.AddReference();
+        _frame = buffer;
+        (_bodyAt, _bodyEnd) = (offset, offset + length);
+    }
+
+    /// <summary>Runs on a worker.</summary>
+    public void Run()
+    {
+        TakenAt = Stopwatch.GetTimestamp();
+        ValueTask<IKafkaMessage> answer;
+        try
+        {
+            var body = new KafkaReader(_frame!.Array, _bodyAt, _bodyEnd - _bodyAt);
+            answer = _handler.HandleAsync(
+                new RequestContext(Connection, Arrival.Version, Connection.ClientId, _closing.Token), ref body);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Fail(e);
+            return;
+        }
+        LocalDoneAt = Stopwatch.GetTimestamp();
+        if (answer.IsCompleted)
+        {
+            Finish(answer);
+        }
+        else
+        {
+            _ = FinishLaterAsync(answer);
+        }
+    }
+
+    private async Task FinishLaterAsync(ValueTask<IKafkaMessage> answer)
+    {
+        try
+        {
+            await answer.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Fail(e);
+            return;
+        }
+        Finish(answer);
+    }
+
+    private void Finish(ValueTask<IKafkaMessage> answer)
+    {
+        try
+        {
+            answer.Result.Write(_writer, Arrival.Version);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Fail(e);
+            return;
+        }
+        ReleaseFrame();
+        Complete(Stopwatch.GetTimestamp());
+    }
+
+    private void Fail(Exception e)
+    {
+        if (e is MalformedRequestException)
+        {
+            LogMalformed(_handler.Api.Key, Connection.ClientHost, Connection.ClientId, e.Message);
+        }
+        else if (!_closing.IsCancellationRequested)
+        {
+            LogFailed(_handler.Api.Key, Arrival.Version, Connection.ClientId, e);
+        }
+        _failed = true;
+        ReleaseFrame();
+        Complete(Stopwatch.GetTimestamp());
+    }
+
+    private void ReleaseFrame()
+    {
+        _frame?.Release();
+        _frame = null;
+    }
+
+    protected internal override void Write(KafkaWriter writer) => writer.WriteRaw(_writer.WrittenSpan);
+
+    protected internal override void Release() => _closing.Dispose();
+
+    protected internal override bool TryAbandon()
+    {
+        // What waits on the token ends soon and completes; the place in the order is given up then.
+        _closing.Cancel();
+        return false;
+    }
+
+    [LoggerMessage(2002, LogLevel.Error, "{Api} v{Version} of client '{ClientId}' failed; its connection is closed", EventName = "RequestFailed")]
+    private partial void LogFailed(ApiKey api, short version, string clientId, Exception exception);
+
+    [LoggerMessage(2003, LogLevel.Warning, "malformed {Api} request from {Host} (client '{ClientId}'): {Reason}; its connection is closed", EventName = "RequestMalformed")]
+    private partial void LogMalformed(ApiKey api, string host, string clientId, string reason);
+}

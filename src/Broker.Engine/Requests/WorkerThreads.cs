@@ -1,0 +1,131 @@
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Requests;
+
+/// <summary>
+/// The threads for whatever may block (num.io.threads): flushes, rolls, recovery, the coordinators' storage, every request
+/// that is not produce or fetch. Threads are made as work piles up and then stay, asleep without polling or spinning.
+/// Thread-safe.
+/// </summary>
+internal sealed partial class WorkerThreads : IDisposable
+{
+    private readonly object _gate = new();
+    private readonly Queue<Action> _queue = new();
+    private readonly List<Thread> _threads = [];
+    private readonly string _name;
+    private readonly int _threadsMax;
+    private readonly ILogger _logger;
+    private int _idle;
+    private bool _stopped;
+
+    public WorkerThreads(string name, int threadsMax, ILogger logger)
+    {
+        _name = name;
+        _threadsMax = threadsMax;
+        _logger = logger;
+    }
+
+    /// <summary>Work that waits for a thread.</summary>
+    public int QueueLength
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queue.Count;
+            }
+        }
+    }
+
+    /// <summary>Threads at work and threads there may be.</summary>
+    public (int Busy, int Max) Load
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (_threads.Count - _idle, _threadsMax);
+            }
+        }
+    }
+
+    /// <summary>Runs <paramref name="work"/> on one of the threads; after <see cref="Dispose"/> it is dropped.</summary>
+    /// <returns>False when the threads have stopped.</returns>
+    public bool Run(Action work)
+    {
+        lock (_gate)
+        {
+            if (_stopped)
+            {
+                return false;
+            }
+            _queue.Enqueue(work);
+            if (_queue.Count > _idle && _threads.Count < _threadsMax)
+            {
+                var thread = new Thread(Loop) { Name = $"{_name}-{_threads.Count}", IsBackground = true };
+                _threads.Add(thread);
+                thread.Start();
+            }
+            else
+            {
+                Monitor.Pulse(_gate);
+            }
+            return true;
+        }
+    }
+
+    /// <summary>Lets the work at hand and the queue finish, then ends the threads.</summary>
+    public void Dispose()
+    {
+        Thread[] threads;
+        lock (_gate)
+        {
+            _stopped = true;
+            Monitor.PulseAll(_gate);
+            threads = [.. _threads];
+        }
+        foreach (Thread thread in threads)
+        {
+            if (thread != Thread.CurrentThread)
+            {
+                thread.Join();
+            }
+        }
+    }
+
+    private void Loop()
+    {
+        while (Take() is { } work)
+        {
+            try
+            {
+                work();
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                LogWorkFailed(_name, e);
+            }
+        }
+    }
+
+    private Action? Take()
+    {
+        lock (_gate)
+        {
+            while (_queue.Count == 0)
+            {
+                if (_stopped)
+                {
+                    return null;
+                }
+                _idle++;
+                Monitor.Wait(_gate);
+                _idle--;
+            }
+            return _queue.Dequeue();
+        }
+    }
+
+    [LoggerMessage(2001, LogLevel.Error, "work on thread pool {Name} failed", EventName = "WorkerFailed")]
+    private partial void LogWorkFailed(string name, Exception exception);
+}

@@ -1,0 +1,121 @@
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Timing;
+
+/// <summary>
+/// The one thread that moves all timers of a broker. It sleeps until the earliest filled bucket of any of them is due and
+/// is woken only by a task that is due earlier; it never polls. Thread-safe.
+/// </summary>
+internal sealed partial class TimerThread : IDisposable
+{
+    private readonly object _gate = new();
+    private readonly MonotonicClock _clock;
+    private readonly ILogger _logger;
+    private readonly Thread _thread;
+    private EngineTimer[] _timers = [];
+    private long _wakeAtMs = long.MaxValue;
+    private bool _stopped;
+
+    public TimerThread(string name, MonotonicClock clock, ILogger logger)
+    {
+        _clock = clock;
+        _logger = logger;
+        _thread = new Thread(Run, maxStackSize: 256 * 1024) { Name = name, IsBackground = true };
+    }
+
+    public MonotonicClock Clock => _clock;
+
+    public IReadOnlyList<EngineTimer> Timers => Volatile.Read(ref _timers);
+
+    /// <summary>Makes a timer that this thread moves.</summary>
+    public EngineTimer NewTimer(string name)
+    {
+        var timer = new EngineTimer(name, _clock) { Earlier = Wake };
+        lock (_gate)
+        {
+            Volatile.Write(ref _timers, [.. _timers, timer]);
+        }
+        return timer;
+    }
+
+    public void Start() => _thread.Start();
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopped = true;
+            Monitor.Pulse(_gate);
+        }
+        if (_thread.IsAlive && Thread.CurrentThread != _thread)
+        {
+            _thread.Join();
+        }
+    }
+
+    private void Wake(long dueMs)
+    {
+        // Most additions are due after what the thread waits for; they do not touch the lock.
+        if (dueMs >= Volatile.Read(ref _wakeAtMs))
+        {
+            return;
+        }
+        lock (_gate)
+        {
+            if (dueMs < _wakeAtMs)
+            {
+                Volatile.Write(ref _wakeAtMs, dueMs);
+                Monitor.Pulse(_gate);
+            }
+        }
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            // Until the new deadline is known, every addition must wake the thread: so it stands at infinity.
+            Volatile.Write(ref _wakeAtMs, long.MaxValue);
+            long next = AdvanceAll();
+            lock (_gate)
+            {
+                if (_stopped)
+                {
+                    return;
+                }
+                next = Math.Min(next, _wakeAtMs);
+                Volatile.Write(ref _wakeAtMs, next);
+                long wait = next == long.MaxValue ? Timeout.Infinite : Math.Min(next - _clock.NowMs, int.MaxValue);
+                if (wait == Timeout.Infinite)
+                {
+                    Monitor.Wait(_gate);
+                }
+                else if (wait > 0)
+                {
+                    Monitor.Wait(_gate, (int)wait);
+                }
+            }
+        }
+    }
+
+    private long AdvanceAll()
+    {
+        long next = long.MaxValue;
+        foreach (EngineTimer timer in Volatile.Read(ref _timers))
+        {
+            try
+            {
+                next = Math.Min(next, timer.NextDueMs <= _clock.NowMs ? timer.Advance(_clock.NowMs) : timer.NextDueMs);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // One operation's fault must not stop the broker's clock.
+                LogExpiryFailed(timer.Name, e);
+            }
+        }
+        return next;
+    }
+
+    [LoggerMessage(9001, LogLevel.Error, "a delayed operation of {Timer} failed as it expired", EventName = "TimerExpiryFailed")]
+    private partial void LogExpiryFailed(string timer, Exception exception);
+}
