@@ -99,7 +99,7 @@ public sealed partial class FetchResponse
         [Field("4+", Nullable = "4+", Ignorable = true)]
         public WireList<AbortedTransaction>? AbortedTransactions { get; set; } = [];
         [Field("11+")] public int PreferredReadReplica { get; set; } = -1;
-        [Field("0+")] public Records Records { get; set; }
+        [Field("0+")] public Wire.Records Records { get; set; }
     }
 
     [KafkaStruct]

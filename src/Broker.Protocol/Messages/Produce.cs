@@ -25,7 +25,7 @@ public sealed partial class ProduceRequest
     public sealed partial class PartitionProduceData
     {
         [Field("0+")] public int Index { get; set; }
-        [Field("0+")] public Records Records { get; set; }
+        [Field("0+")] public Wire.Records Records { get; set; }
     }
 }
 

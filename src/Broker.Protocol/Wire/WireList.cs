@@ -62,6 +62,9 @@ public sealed class WireList<T> : IReadOnlyList<T>, ICollection<T>
     /// <summary>Empties the list and keeps its objects for <see cref="TryReuse"/>.</summary>
     public void Clear() => _count = 0;
 
+    /// <summary>Takes the last element out and keeps its object.</summary>
+    public void RemoveLast() => _count--;
+
     /// <summary>Takes the object that stood at the next place before <see cref="Clear"/> back into the list.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryReuse([MaybeNullWhen(false)] out T item)
