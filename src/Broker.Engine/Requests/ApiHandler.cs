@@ -68,6 +68,18 @@ internal abstract class WorkerHandler<TRequest, TResponse>() : WorkerHandler(TRe
         await response.ConfigureAwait(false);
 }
 
+/// <summary>A worker's API that answers in one go.</summary>
+internal abstract class DirectHandler<TRequest, TResponse> : WorkerHandler<TRequest, TResponse>
+    where TRequest : class, IApiMessage, new()
+    where TResponse : class, IApiMessage
+{
+    /// <summary>Carries the request out; may block.</summary>
+    protected abstract TResponse Handle(RequestContext context, TRequest request);
+
+    protected sealed override ValueTask<TResponse> HandleAsync(RequestContext context, TRequest request) =>
+        new(Handle(context, request));
+}
+
 /// <summary>What a worker's handler may know of where a request comes from.</summary>
 /// <param name="Connection">The connection; for its facts, not for writing.</param>
 /// <param name="Version">The request's version.</param>

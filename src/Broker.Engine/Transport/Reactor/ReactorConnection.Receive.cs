@@ -133,10 +133,9 @@ internal sealed unsafe partial class ReactorConnection
         {
             CloseAfterSending(fault ?? "closed by the broker");
         }
-        else if (_migrateTo is { } target)
+        else
         {
-            _migrateTo = null;
-            TryMigrate(target);
+            MaybeMigrate();
         }
     }
 
@@ -237,6 +236,14 @@ internal sealed unsafe partial class ReactorConnection
         if (_closed || _paused || HasPending)
         {
             return;
+        }
+        if (_migrateTo is not null)
+        {
+            FlushOutput();
+            if (MaybeMigrate())
+            {
+                return;   // what is buffered is delivered there
+            }
         }
         if (_buffer is { } buffer && _end - _start >= 4)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Broker.Engine.Storage.Files;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Wire;
 

@@ -100,18 +100,24 @@ internal sealed unsafe partial class ReactorConnection : TransportConnection
     /// <summary>Moves to another thread when the frames at hand are done.</summary>
     internal void MigrateSoon(Reactor target) => _migrateTo = target;
 
-    /// <summary>Moves to another thread. Only with nothing parked, unsent or half worked on; else nothing happens.</summary>
-    private void TryMigrate(Reactor target)
+    /// <summary>Moves, if that is asked for and nothing is parked, unsent or half worked on; else it waits for that.</summary>
+    private bool MaybeMigrate()
     {
-        if (_closed || _paused || HasPending || _receiving || target == _reactor || !_handler!.IsIdle)
+        if (_migrateTo is not { } target || _closed || _paused || HasPending || _receiving || !_handler!.IsIdle)
         {
-            return;
+            return false;
+        }
+        _migrateTo = null;
+        if (target == _reactor)
+        {
+            return false;
         }
         _reactor.Detach(this, _slot);
         _reactor.Idle.Remove(this);
         _slot = -1;
         _reactor = target;
         target.Post(new AttachWork(target, this));
+        return true;
     }
 
     private void SetInterest(uint events)

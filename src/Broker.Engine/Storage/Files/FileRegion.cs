@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace Broker.Engine.Transport;
+namespace Broker.Engine.Storage.Files;
 
 /// <summary>A file that a response sends from. It stays open while references are held, even when the log has deleted or
 /// replaced it meanwhile. Thread-safe.</summary>

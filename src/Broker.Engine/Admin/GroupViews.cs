@@ -1,0 +1,81 @@
+namespace Broker.Engine.Admin;
+
+/// <summary>Which groups.</summary>
+/// <param name="Search">A part of the id, or null for all.</param>
+/// <param name="State">Kafka's name of a state, or null for all.</param>
+/// <param name="SortBy">A column.</param>
+/// <param name="Descending">Greatest first.</param>
+/// <param name="Skip">Items to leave out at the start.</param>
+/// <param name="Take">Items wanted, at most 1,000.</param>
+public sealed record GroupQuery(
+    string? Search = null, string? State = null, GroupColumn SortBy = GroupColumn.GroupId, bool Descending = false,
+    int Skip = 0, int Take = 100);
+
+public enum GroupColumn
+{
+    GroupId,
+    State,
+    Members,
+    Lag,
+}
+
+public sealed record GroupSummary
+{
+    public required string GroupId { get; init; }
+
+    /// <summary>Empty, PreparingRebalance, CompletingRebalance, Stable or Dead.</summary>
+    public required string State { get; init; }
+    public required string ProtocolType { get; init; }
+
+    /// <summary>The assignor in use; empty while there is none.</summary>
+    public required string Protocol { get; init; }
+    public required int Coordinator { get; init; }
+    public required int Members { get; init; }
+    public required int Generation { get; init; }
+    public required int Topics { get; init; }
+
+    /// <summary>Sum over partitions of end offset minus committed offset, never negative; partitions without a commit
+    /// count nothing.</summary>
+    public required long Lag { get; init; }
+}
+
+public sealed record GroupDetail
+{
+    public required GroupSummary Summary { get; init; }
+    public required IReadOnlyList<GroupMemberView> Members { get; init; }
+    public required IReadOnlyList<GroupPartitionView> Partitions { get; init; }
+}
+
+public sealed record GroupMemberView
+{
+    public required string MemberId { get; init; }
+    public string? GroupInstanceId { get; init; }
+    public required string ClientId { get; init; }
+    public required string Host { get; init; }
+    public required int SessionTimeoutMs { get; init; }
+    public required int RebalanceTimeoutMs { get; init; }
+    public required bool IsLeader { get; init; }
+    public required IReadOnlyList<TopicPartition> Assignment { get; init; }
+
+    /// <summary>Milliseconds until the member is given up unless it is heard of; -1 when no heartbeat is awaited.</summary>
+    public required long HeartbeatDueInMs { get; init; }
+}
+
+/// <summary>A partition that the group has committed or is assigned.</summary>
+public sealed record GroupPartitionView
+{
+    public required string Topic { get; init; }
+    public required int Partition { get; init; }
+
+    /// <summary>-1 when nothing is committed.</summary>
+    public required long CommittedOffset { get; init; }
+    public required string Metadata { get; init; }
+    public required DateTimeOffset? CommittedAt { get; init; }
+    public required long LogEndOffset { get; init; }
+
+    /// <summary>Null when nothing is committed.</summary>
+    public required long? Lag { get; init; }
+    public string? MemberId { get; init; }
+    public string? ClientId { get; init; }
+    public string? Host { get; init; }
+}

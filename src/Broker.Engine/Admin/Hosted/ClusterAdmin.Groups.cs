@@ -1,0 +1,138 @@
+using Broker.Engine.Groups;
+using Broker.Protocol.Messages;
+using Broker.Protocol.Wire;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>Consumer groups.</summary>
+internal sealed partial class ClusterAdmin
+{
+    public Page<GroupSummary> Groups(GroupQuery query)
+    {
+        IEnumerable<GroupSummary> found = AllGroups().Select(g => g.Summary)
+            .Where(g => query.Search is not { Length: > 0 } s || g.GroupId.Contains(s, StringComparison.OrdinalIgnoreCase))
+            .Where(g => query.State is not { Length: > 0 } s || g.State.Equals(s, StringComparison.OrdinalIgnoreCase));
+        Func<GroupSummary, IComparable> key = query.SortBy switch
+        {
+            GroupColumn.State => g => g.State,
+            GroupColumn.Members => g => g.Members,
+            GroupColumn.Lag => g => g.Lag,
+            _ => g => g.GroupId,
+        };
+        List<GroupSummary> sorted =
+            [.. query.Descending ? found.OrderByDescending(key).ThenBy(g => g.GroupId) : found.OrderBy(key).ThenBy(g => g.GroupId)];
+        return new Page<GroupSummary>(
+            [.. sorted.Skip(query.Skip).Take(Math.Clamp(query.Take, 0, TakeMax))], sorted.Count, Math.Min(query.Skip, sorted.Count));
+    }
+
+    public GroupDetail Group(string groupId) => AllGroups().FirstOrDefault(g => g.Summary.GroupId == groupId)
+        ?? throw new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
+
+    public Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken)
+    {
+        BrokerServer broker = Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null)
+            ?? throw new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
+        ErrorCode error = broker.Groups.Delete(groupId);
+        return error == ErrorCode.None ? Task.CompletedTask : throw new AdminException(
+            error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
+    }
+
+    private IEnumerable<GroupDetail> AllGroups()
+    {
+        foreach (BrokerServer broker in Running().Where(b => b.Groups is not null))
+        {
+            foreach (ClassicGroup group in broker.Groups.Groups)
+            {
+                yield return DescribeLocked(broker, group);
+            }
+        }
+    }
+
+    private GroupDetail DescribeLocked(BrokerServer broker, ClassicGroup group)
+    {
+        lock (group.Lock)
+        {
+            return Describe(broker, group);
+        }
+    }
+
+    private GroupDetail Describe(BrokerServer broker, ClassicGroup group)
+    {
+        List<GroupMemberView> members = [.. group.Members.Select(m => Describe(broker, group, m))];
+        IEnumerable<TopicPartition> known = group.Offsets.Keys.Union(members.SelectMany(m => m.Assignment));
+        List<GroupPartitionView> partitions =
+        [
+            .. known.OrderBy(p => p.Topic, StringComparer.Ordinal).ThenBy(p => p.Partition)
+                .Select(p => Describe(group.Offsets.GetValueOrDefault(p), p, members.Find(m => m.Assignment.Contains(p)))),
+        ];
+        return new GroupDetail
+        {
+            Summary = new GroupSummary
+            {
+                GroupId = group.GroupId,
+                State = group.State.ToString(),
+                ProtocolType = group.ProtocolType ?? "",
+                Protocol = group.Protocol ?? "",
+                Coordinator = broker.Id,
+                Members = group.Count,
+                Generation = group.Generation,
+                Topics = partitions.Select(p => p.Topic).Distinct().Count(),
+                Lag = partitions.Sum(p => p.Lag ?? 0),
+            },
+            Members = members,
+            Partitions = partitions,
+        };
+    }
+
+    private GroupPartitionView Describe(CommittedOffset? committed, TopicPartition id, GroupMemberView? member)
+    {
+        long end = Leader(id)?.Partition.HighWatermark ?? -1;
+        return new GroupPartitionView
+        {
+            Topic = id.Topic,
+            Partition = id.Partition,
+            CommittedOffset = committed?.Offset ?? -1,
+            Metadata = committed?.Metadata ?? "",
+            CommittedAt = committed is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(committed.CommitMs),
+            LogEndOffset = end,
+            Lag = committed is null || end < 0 ? null : Math.Max(0, end - committed.Offset),
+            MemberId = member?.MemberId,
+            ClientId = member?.ClientId,
+            Host = member?.Host,
+        };
+    }
+
+    private static GroupMemberView Describe(BrokerServer broker, ClassicGroup group, GroupMember member) => new()
+    {
+        MemberId = member.MemberId,
+        GroupInstanceId = member.InstanceId,
+        ClientId = member.ClientId,
+        Host = member.ClientHost,
+        SessionTimeoutMs = member.SessionTimeoutMs,
+        RebalanceTimeoutMs = member.RebalanceTimeoutMs,
+        IsLeader = group.LeaderId == member.MemberId,
+        Assignment = Assignment(member.Assignment),
+        HeartbeatDueInMs = member.Heartbeat.IsSet ? Math.Max(0, member.Heartbeat.DueMs - broker.Clock.NowMs) : -1,
+    };
+
+    /// <summary>The partitions that a consumer's assignment names; none for other kinds of groups.</summary>
+    private static List<TopicPartition> Assignment(byte[] bytes)
+    {
+        if (bytes.Length < 2)
+        {
+            return [];
+        }
+        try
+        {
+            var reader = new KafkaReader(bytes, 0, bytes.Length);
+            short version = reader.ReadInt16();
+            var assignment = new ConsumerProtocolAssignment();
+            assignment.Read(ref reader, Math.Clamp(version, (short)0, (short)3));
+            return [.. assignment.AssignedPartitions.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Topic, p)))];
+        }
+        catch (MalformedRequestException)
+        {
+            return [];
+        }
+    }
+}

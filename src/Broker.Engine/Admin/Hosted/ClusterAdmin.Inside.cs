@@ -1,0 +1,195 @@
+using System.Buffers;
+using Broker.Engine.Purgatory;
+using Broker.Engine.Storage;
+using Broker.Engine.Timing;
+using Broker.Protocol.Records;
+using Broker.Protocol.Wire;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>What only this console can see: segments, batches, wheels.</summary>
+internal sealed partial class ClusterAdmin
+{
+    private const int BatchesMax = 500;
+    private const int OperationsShown = 50;
+
+    public SegmentsView Segments(string topic, int partition)
+    {
+        Replication.Partition found = LeaderOrThrow(topic, partition);
+        PartitionLog log = found.Log;
+        IReadOnlyList<LogSegment> segments = log.Segments;
+        return new SegmentsView
+        {
+            Topic = topic,
+            Partition = partition,
+            BrokerId = found.Role.Leader,
+            Directory = log.Directory,
+            LogStartOffset = log.LogStartOffset,
+            HighWatermark = found.HighWatermark,
+            LogEndOffset = log.LogEndOffset,
+            RecoveryPoint = log.RecoveryPoint,
+            Segments = [.. segments.Select((s, i) => Describe(log, s, i + 1 < segments.Count ? segments[i + 1].BaseOffset : -1))],
+            LeaderEpochs = [.. log.Epochs.Entries.Select(e => new LeaderEpochView(e.Epoch, e.StartOffset))],
+            Producers = log.ProducerCount,
+            MessagesInPerSec = _traffic.Partition(new TopicPartition(topic, partition)),
+            BytesInPerSec = 0,
+        };
+    }
+
+    private static SegmentView Describe(PartitionLog log, LogSegment segment, long next)
+    {
+        long? rolls = next < 0 && segment.SizeBytes > 0
+            ? (segment.FirstTimestampMs >= 0 ? segment.FirstTimestampMs : segment.CreatedMs) + log.Config.SegmentMs - segment.JitterMs : null;
+        return new SegmentView
+        {
+            BaseOffset = segment.BaseOffset,
+            NextOffset = next >= 0 ? next : log.LogEndOffset,
+            SizeBytes = segment.SizeBytes,
+            SizeBytesMax = log.Config.SegmentBytes,
+            OffsetIndexEntries = segment.OffsetIndex.Count,
+            TimeIndexEntries = segment.TimeIndex.Count,
+            IsActive = next < 0,
+            FirstTimestamp = Time(segment.FirstTimestampMs),
+            MaxTimestamp = Time(segment.MaxTimestampMs),
+            Created = DateTimeOffset.FromUnixTimeMilliseconds(segment.CreatedMs),
+            RollsAt = rolls is { } at ? Time(at) : null,
+        };
+    }
+
+    private static DateTimeOffset? Time(long ms) =>
+        ms is < 0 or > 253_402_300_799_999 ? null : DateTimeOffset.FromUnixTimeMilliseconds(ms);
+
+    public Task<BatchPage> BatchesAsync(
+        string topic, int partition, long segmentBaseOffset, long position, int count, CancellationToken cancellationToken)
+    {
+        LogSegment segment = LeaderOrThrow(topic, partition).Log.Segments.FirstOrDefault(s => s.BaseOffset == segmentBaseOffset)
+            ?? throw new AdminException("OFFSET_OUT_OF_RANGE", $"{topic}-{partition} has no segment that begins at {segmentBaseOffset}.");
+        return Task.Run(() => Batches(segment, position, Math.Clamp(count, 1, BatchesMax)), cancellationToken);
+    }
+
+    private static BatchPage Batches(LogSegment segment, long position, int count)
+    {
+        int size = segment.SizeBytes;
+        if (position < 0 || position > size || !segment.File.TryAddReference())
+        {
+            throw new AdminException("OFFSET_OUT_OF_RANGE", $"The segment has no position {position}.");
+        }
+        try
+        {
+            var batches = new List<BatchView>();
+            var cursor = new HeaderCursor(segment.File, (int)position, size);
+            while (batches.Count < count && cursor.MoveNext())
+            {
+                batches.Add(Describe(segment, cursor.Position, cursor.BatchBytes));
+            }
+            int next = batches.Count == 0 ? size : (int)batches[^1].Position + batches[^1].SizeBytes;
+            return new BatchPage(batches, next >= size ? -1 : next);
+        }
+        finally
+        {
+            segment.File.ReleaseReference();
+        }
+    }
+
+    private static BatchView Describe(LogSegment segment, int position, int bytes)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(bytes);
+        try
+        {
+            Span<byte> whole = rented.AsSpan(0, segment.File.Read(rented.AsSpan(0, bytes), position));
+            bool isV2 = whole.Length > 16 && whole[16] >= 2 && whole.Length >= RecordBatchHeader.Size;
+            return isV2 ? DescribeV2(whole, position) : DescribeLegacy(whole, position);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private static BatchView DescribeV2(ReadOnlySpan<byte> bytes, int position)
+    {
+        const int crcAt = 17;
+        const int crcCoversFrom = 21;
+        var batch = new RecordBatchView(bytes);
+        uint crc = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[crcAt..]);
+        return new BatchView
+        {
+            Position = position,
+            SizeBytes = bytes.Length,
+            BaseOffset = batch.BaseOffset,
+            LastOffset = batch.LastOffset,
+            Count = batch.Count,
+            Magic = 2,
+            Compression = CompressionCodecs.Name(batch.Codec),
+            TimestampType = batch.TimestampType.ToString(),
+            BaseTimestamp = Time(batch.BaseTimestamp),
+            MaxTimestamp = Time(batch.MaxTimestamp),
+            LeaderEpoch = batch.PartitionLeaderEpoch,
+            ProducerId = batch.ProducerId,
+            ProducerEpoch = batch.ProducerEpoch,
+            BaseSequence = batch.BaseSequence,
+            IsTransactional = batch.IsTransactional,
+            IsControl = batch.IsControl,
+            Crc = crc,
+            CrcState = Crc32C.Compute(bytes[crcCoversFrom..]) == crc ? CrcState.Valid : CrcState.Wrong,
+            Header = bytes[..RecordBatchHeader.Size].ToArray(),
+        };
+    }
+
+    private static BatchView DescribeLegacy(ReadOnlySpan<byte> bytes, int position) => new()
+    {
+        Position = position,
+        SizeBytes = bytes.Length,
+        BaseOffset = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(bytes),
+        LastOffset = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(bytes),
+        Count = 1,
+        Magic = (sbyte)bytes[16],
+        Compression = CompressionCodecs.Name((CompressionCodec)(bytes[17] & 7)),
+        TimestampType = nameof(TimestampType.CreateTime),
+        BaseTimestamp = null,
+        MaxTimestamp = null,
+        LeaderEpoch = -1,
+        ProducerId = -1,
+        ProducerEpoch = -1,
+        BaseSequence = -1,
+        IsTransactional = false,
+        IsControl = false,
+        Crc = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]),
+        CrcState = CrcState.Unchecked,
+    };
+
+    public TimersView Timers(int brokerId)
+    {
+        BrokerServer broker = Running().FirstOrDefault(b => b.Id == brokerId)
+            ?? throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {brokerId} is not running in this host.");
+        DelayedOperationPurgatory[] all =
+            [broker.FetchPurgatory, broker.RebalancePurgatory, broker.HeartbeatPurgatory, broker.TopicPurgatory];
+        return new TimersView(brokerId, [.. all.Select(p => Describe(brokerId, p))]);
+    }
+
+    private PurgatoryView Describe(int brokerId, DelayedOperationPurgatory purgatory)
+    {
+        TimerSnapshot timer = purgatory.Timer.Snapshot(OperationsShown);
+        (double inserted, double cancelled, double expired) = _timerRates.Of((brokerId, purgatory.Name), timer, _cluster.Time);
+        return new PurgatoryView
+        {
+            Name = purgatory.Name,
+            NumDelayedOperations = purgatory.NumDelayedOperations,
+            PurgatorySize = purgatory.PurgatorySize,
+            Inserted = timer.Added,
+            Cancelled = timer.Cancelled,
+            Expired = timer.Expired,
+            InsertedPerSec = inserted,
+            CancelledPerSec = cancelled,
+            ExpiredPerSec = expired,
+            NowMs = timer.NowMs,
+            Wheels = [.. timer.Wheels.Select(w => new WheelView(w.TickMs, w.CurrentMs, w.Counts, (int)(w.CurrentMs / w.TickMs % w.Counts.Length)))],
+            Operations =
+            [
+                .. timer.Tasks.OrderBy(t => t.DueMs).Select(t => new DelayedOperationView(t.Description, Math.Max(0, t.DueMs - timer.NowMs))),
+            ],
+        };
+    }
+
+    private readonly TimerRates _timerRates = new();
+}

@@ -1,0 +1,223 @@
+using Broker.Engine.Administration;
+using Broker.Engine.Configuration;
+using Broker.Engine.Handlers.Admin;
+using Broker.Engine.Metadata;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>Topics and configuration.</summary>
+internal sealed partial class ClusterAdmin
+{
+    private const long ChangeTimeoutMs = 30_000;
+    private const int TakeMax = 1_000;
+
+    public Page<TopicSummary> Topics(TopicQuery query)
+    {
+        IEnumerable<TopicSummary> found = Image.Topics.Values
+            .Where(t => query.IncludeInternal || !InternalTopics.Contains(t.Name))
+            .Where(t => query.Search is not { Length: > 0 } search || t.Name.Contains(search, StringComparison.OrdinalIgnoreCase))
+            .Select(Summary);
+        Func<TopicSummary, IComparable> key = query.SortBy switch
+        {
+            TopicColumn.Partitions => t => t.Partitions,
+            TopicColumn.Messages => t => t.Messages,
+            TopicColumn.Size => t => t.SizeBytes,
+            TopicColumn.MessagesInPerSec => t => t.Rates.MessagesInPerSec,
+            TopicColumn.BytesInPerSec => t => t.Rates.BytesInPerSec,
+            TopicColumn.BytesOutPerSec => t => t.Rates.BytesOutPerSec,
+            _ => t => t.Name,
+        };
+        List<TopicSummary> sorted =
+            [.. query.Descending ? found.OrderByDescending(key).ThenBy(t => t.Name) : found.OrderBy(key).ThenBy(t => t.Name)];
+        return new Page<TopicSummary>(
+            [.. sorted.Skip(query.Skip).Take(Math.Clamp(query.Take, 0, TakeMax))], sorted.Count, Math.Min(query.Skip, sorted.Count));
+    }
+
+    private TopicSummary Summary(TopicImage topic)
+    {
+        long messages = 0;
+        long bytes = 0;
+        for (int i = 0; i < topic.Partitions.Length; i++)
+        {
+            if (Leader(new TopicPartition(topic.Name, i)) is { } leader)
+            {
+                messages += leader.Partition.Log.LogEndOffset - leader.Partition.Log.LogStartOffset;
+                bytes += leader.Partition.Log.SizeBytes;
+            }
+        }
+        List<PartitionImage> partitions = [.. topic.Partitions.OfType<PartitionImage>()];
+        return new TopicSummary
+        {
+            Name = topic.Name,
+            Id = topic.Id,
+            IsInternal = InternalTopics.Contains(topic.Name),
+            Partitions = topic.Partitions.Length,
+            ReplicationFactor = partitions.Count > 0 ? partitions[0].Replicas.Length : 0,
+            OfflinePartitions = partitions.Count(p => p.Leader < 0),
+            UnderReplicatedPartitions = partitions.Count(p => p.InSyncReplicas.Length < p.Replicas.Length),
+            Messages = messages,
+            SizeBytes = bytes,
+            CleanupPolicy = Informed() is { } broker
+                ? LogConfig.Effective(broker.Config.Current, broker.Config.Topic(topic.Name), "cleanup.policy") ?? "" : "",
+            Rates = _traffic.Topic(topic.Name),
+        };
+    }
+
+    public TopicDetail Topic(string topic)
+    {
+        TopicImage image = Known(topic);
+        return new TopicDetail
+        {
+            Summary = Summary(image),
+            Partitions = [.. image.Partitions.Select((p, i) => p is null ? null : Describe(topic, i, p)).OfType<PartitionView>()],
+            Groups =
+            [
+                .. AllGroups().Where(g => g.Partitions.Any(p => p.Topic == topic && p.CommittedOffset >= 0))
+                    .Select(g => new TopicGroupView(
+                        g.Summary.GroupId, g.Summary.State, g.Partitions.Where(p => p.Topic == topic).Sum(p => p.Lag ?? 0))),
+            ],
+            History = _traffic.TopicHistory(topic),
+        };
+    }
+
+    private TopicImage Known(string topic) =>
+        Image.Topic(topic) ?? throw new AdminException("UNKNOWN_TOPIC_OR_PARTITION", $"The topic '{topic}' does not exist.");
+
+    private PartitionView Describe(string topic, int index, PartitionImage image)
+    {
+        var id = new TopicPartition(topic, index);
+        var leader = Leader(id)?.Partition;
+        return new PartitionView
+        {
+            Partition = index,
+            Leader = image.Leader,
+            LeaderEpoch = image.LeaderEpoch,
+            Replicas = [.. image.Replicas],
+            InSyncReplicas = [.. image.InSyncReplicas],
+            LogStartOffset = leader?.Log.LogStartOffset ?? -1,
+            HighWatermark = leader?.HighWatermark ?? -1,
+            LogEndOffset = leader?.Log.LogEndOffset ?? -1,
+            SizeBytes = leader?.Log.SizeBytes ?? 0,
+            Segments = leader?.Log.Segments.Count ?? 0,
+            MessagesInPerSec = _traffic.Partition(id),
+            LogDirectory = leader?.Log.ParentDirectory,
+        };
+    }
+
+    public async Task CreateTopicAsync(NewTopic topic, CancellationToken cancellationToken)
+    {
+        BrokerServer broker = Able();
+        MadeTopic made = await broker.Topics.CreateAsync(
+            new TopicPlan
+            {
+                Name = topic.Name,
+                Partitions = topic.Partitions,
+                ReplicationFactor = topic.ReplicationFactor,
+                Config = [.. (topic.Config ?? new Dictionary<string, string>()).Select(c => KeyValuePair.Create(c.Key, (string?)c.Value))],
+            },
+            validateOnly: false, cancellationToken).ConfigureAwait(false);
+        ThrowIfRefused(made.Outcome);
+        await WaitAsync(broker, image => CreateTopicsHandler.HasLeaders(image, topic.Name), $"create {topic.Name}").ConfigureAwait(false);
+    }
+
+    public async Task DeleteTopicAsync(string topic, CancellationToken cancellationToken)
+    {
+        BrokerServer broker = Able();
+        ThrowIfRefused(await broker.Topics.DeleteAsync(topic, cancellationToken).ConfigureAwait(false));
+        await WaitAsync(broker, image => image.Topic(topic) is null, $"delete {topic}").ConfigureAwait(false);
+    }
+
+    public async Task AddPartitionsAsync(string topic, int totalCount, CancellationToken cancellationToken)
+    {
+        BrokerServer broker = Able();
+        ThrowIfRefused(await broker.Topics.AddPartitionsAsync(
+            topic, totalCount, assignment: null, validateOnly: false, cancellationToken).ConfigureAwait(false));
+        await WaitAsync(
+            broker, image => image.Topic(topic) is { } t && t.Partitions.Length >= totalCount && CreateTopicsHandler.HasLeaders(image, topic),
+            $"add partitions to {topic}").ConfigureAwait(false);
+    }
+
+    private static async Task WaitAsync(BrokerServer broker, Func<MetadataImage, bool> holds, string what)
+    {
+        if (!await broker.Waits.WaitAsync(holds, ChangeTimeoutMs, what).ConfigureAwait(false))
+        {
+            throw new AdminException("REQUEST_TIMED_OUT", "The change is written, but the cluster has not carried it out yet.");
+        }
+    }
+
+    private static void ThrowIfRefused(Outcome outcome)
+    {
+        if (!outcome.IsDone)
+        {
+            throw new AdminException(outcome.Error.Name(), outcome.Message ?? outcome.Error.Name());
+        }
+    }
+
+    public Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken)
+    {
+        var found = LeaderOrThrow(topic, partition);
+        long target = beforeOffset == -1 ? found.HighWatermark : beforeOffset;
+        if (!found.Log.Config.CleanupPolicyDelete)
+        {
+            throw new AdminException("POLICY_VIOLATION", $"The topic '{topic}' does not have cleanup.policy=delete.");
+        }
+        return target >= 0 && found.Log.IncrementLogStartOffset(target, found.HighWatermark)
+            ? Task.FromResult(found.Log.LogStartOffset)
+            : throw new AdminException("OFFSET_OUT_OF_RANGE", $"{target} is not between the log's start and its high watermark.");
+    }
+
+    private Replication.Partition LeaderOrThrow(string topic, int partition)
+    {
+        TopicImage known = Known(topic);
+        if ((uint)partition >= (uint)known.Partitions.Length)
+        {
+            throw new AdminException("UNKNOWN_TOPIC_OR_PARTITION", $"The topic '{topic}' has no partition {partition}.");
+        }
+        return Leader(new TopicPartition(topic, partition))?.Partition
+            ?? throw new AdminException("LEADER_NOT_AVAILABLE", $"The leader of {topic}-{partition} is not running in this host.");
+    }
+
+    public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource)
+    {
+        IEnumerable<ConfigDescription> described = resource.Kind == ConfigResourceKind.Topic
+            ? ConfigDescriptions.OfTopic(Able().Config, Known(resource.Name).Name)
+            : resource.Name.Length == 0 ? ConfigDescriptions.OfDefaultBroker(Able().Config)
+            : ConfigDescriptions.OfBroker(ConfigOf(resource.Name));
+        return [.. described.Select(Entry)];
+    }
+
+    private ClusterConfig ConfigOf(string broker) =>
+        Running().FirstOrDefault(b => $"{b.Id}" == broker)?.Config
+        ?? throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {broker} is not running in this host.");
+
+    private static ConfigEntry Entry(ConfigDescription one) => new()
+    {
+        Name = one.Key.Name,
+        Value = one.Key.IsSensitive ? null : one.Value,
+        Default = one.Key.Default,
+        Source = one.Source switch
+        {
+            ConfigSource.Topic => "DYNAMIC_TOPIC_CONFIG",
+            ConfigSource.DynamicBroker => "DYNAMIC_BROKER_CONFIG",
+            ConfigSource.DynamicDefaultBroker => "DYNAMIC_DEFAULT_BROKER_CONFIG",
+            ConfigSource.StaticBroker => "STATIC_BROKER_CONFIG",
+            _ => "DEFAULT_CONFIG",
+        },
+        Type = one.Key.Type.ToString().ToUpperInvariant(),
+        IsReadOnly = one.IsReadOnly,
+        IsSensitive = one.Key.IsSensitive,
+        Documentation = one.Key.Documentation,
+        AllowedValues = one.Key.Rule.Allowed,
+    };
+
+    public async Task AlterConfigAsync(
+        ConfigResource resource, IReadOnlyDictionary<string, string?> changes, bool validateOnly, CancellationToken cancellationToken)
+    {
+        sbyte type = resource.Kind == ConfigResourceKind.Topic ? ConfigAdministration.TopicResource : ConfigAdministration.BrokerResource;
+        ThrowIfRefused(await Able().Configs.EditAsync(
+            type, resource.Name,
+            [.. changes.Select(c => new ConfigEdit(c.Key, c.Value is null ? ConfigOperation.Delete : ConfigOperation.Set, c.Value))],
+            validateOnly, cancellationToken).ConfigureAwait(false));
+    }
+}

@@ -1,0 +1,187 @@
+using Broker.Engine.Metadata;
+using Broker.Engine.Replication;
+using Broker.Engine.Storage;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>The door over the brokers of a host. Thread-safe.</summary>
+internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
+{
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
+    private readonly HostedCluster _cluster;
+    private readonly TrafficSampler _traffic = new();
+    private readonly ITimer _sampling;
+    private readonly LiveFeeds _feeds;
+
+    public ClusterAdmin(HostedCluster cluster)
+    {
+        _cluster = cluster;
+        _feeds = new LiveFeeds(cluster.Time);
+        _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
+    }
+
+    public IDisposable Subscribe(LiveSubject subject, Action changed) => _feeds.Subscribe(subject, changed);
+
+    public void Dispose()
+    {
+        _sampling.Dispose();
+        _feeds.Dispose();
+    }
+
+    private IEnumerable<BrokerServer> Running() => _cluster.Brokers.Select(b => b.Server).OfType<BrokerServer>();
+
+    /// <summary>The broker whose picture of the cluster is taken: the controller's, or any that serves.</summary>
+    private BrokerServer? Informed() =>
+        Running().FirstOrDefault(b => b.Membership.Controller is { IsActive: true } && b.IsServing) ?? Running().FirstOrDefault(b => b.IsServing);
+
+    private MetadataImage Image => Informed()?.Metadata.Current ?? MetadataImage.Empty;
+
+    /// <summary>A broker of this host that can change the cluster.</summary>
+    private BrokerServer Able() => Informed() ?? throw new AdminException("BROKER_NOT_AVAILABLE", "No broker of this host serves.");
+
+    /// <summary>The replica of a partition on the broker that leads it.</summary>
+    private (BrokerServer Broker, Partition Partition)? Leader(TopicPartition id)
+    {
+        foreach (BrokerServer broker in Running())
+        {
+            if (broker.Replicas?.Partitions.Find(id) is { } partition && partition.Role.IsLeader)
+            {
+                return (broker, partition);
+            }
+        }
+        return null;
+    }
+
+    public ClusterOverview Overview()
+    {
+        MetadataImage image = Image;
+        List<PartitionImage> partitions = [.. image.Topics.Values.SelectMany(t => t.Partitions).OfType<PartitionImage>()];
+        List<HealthFinding> findings = Findings(image, partitions);
+        return new ClusterOverview
+        {
+            ClusterId = _cluster.ClusterId,
+            Version = typeof(ClusterAdmin).Assembly.GetName().Version!.ToString(3),
+            ControllerId = image.ControllerId,
+            ControllerEpoch = Running().Select(b => b.Membership.Controller).FirstOrDefault(c => c is { IsActive: true })?.Epoch ?? -1,
+            BrokersOnline = image.Brokers.Count,
+            BrokersKnown = image.Brokers.Keys.Union(_cluster.Brokers.Select(b => b.Id)).Count(),
+            Topics = image.Topics.Count,
+            Partitions = partitions.Count,
+            OfflinePartitions = partitions.Count(p => p.Leader < 0),
+            UnderReplicatedPartitions = partitions.Count(p => p.InSyncReplicas.Length < p.Replicas.Length),
+            Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0),
+            LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)),
+            Connections = Running().Sum(b => b.Connections.Count),
+            Rates = _traffic.Cluster,
+            Health = findings.Count == 0 ? HealthLevel.Healthy : findings.Max(f => f.Level),
+            Findings = findings,
+            History = _traffic.ClusterHistory,
+            StartedAt = _cluster.StartedAt,
+        };
+    }
+
+    private List<HealthFinding> Findings(MetadataImage image, List<PartitionImage> partitions)
+    {
+        var findings = new List<HealthFinding>();
+        foreach (HostedBroker broker in _cluster.Brokers.Where(b => !b.IsServing))
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{(broker.Failure is { } f ? $": {f}" : "")}.",
+                $"/brokers/{broker.Id}"));
+        }
+        int offline = partitions.Count(p => p.Leader < 0);
+        if (offline > 0)
+        {
+            findings.Add(new HealthFinding(HealthLevel.Down, $"{offline} partitions have no leader: they can be neither written nor read.", "/topics"));
+        }
+        if (image.ControllerId < 0)
+        {
+            findings.Add(new HealthFinding(HealthLevel.Down, "There is no controller.", "/brokers"));
+        }
+        foreach (LogDirectory directory in Running().SelectMany(b => b.Logs.Directories).Where(d => !d.IsOnline))
+        {
+            findings.Add(new HealthFinding(HealthLevel.Down, $"Log directory {directory.Path} is out of service: {directory.OfflineReason}", "/brokers"));
+        }
+        return findings;
+    }
+
+    public IReadOnlyList<BrokerSummary> Brokers()
+    {
+        MetadataImage image = Image;
+        return [.. image.Brokers.Keys.Union(_cluster.Brokers.Select(b => b.Id)).Order().Select(id => Summary(id, image))];
+    }
+
+    private BrokerSummary Summary(int id, MetadataImage image)
+    {
+        HostedBroker? hosted = _cluster.Brokers.FirstOrDefault(b => b.Id == id);
+        BrokerServer? server = hosted?.Server;
+        BrokerImage? known = image.Brokers.GetValueOrDefault(id);
+        IEnumerable<PartitionImage> partitions = image.Topics.Values.SelectMany(t => t.Partitions).OfType<PartitionImage>();
+        return new BrokerSummary
+        {
+            Id = id,
+            State = hosted?.State ?? BrokerState.Running,
+            IsLocal = hosted is not null,
+            IsController = image.ControllerId == id && known is not null,
+            Endpoints = [.. (server?.Endpoints ?? known?.Endpoints ?? []).Select(e => $"{e.Listener}://{e.Host}:{e.Port}")],
+            Rack = known?.Rack ?? hosted?.Config.Rack,
+            Partitions = partitions.Count(p => p.Replicas.Contains(id)),
+            Leaders = partitions.Count(p => p.Leader == id),
+            LogBytes = server?.Logs.Logs.Sum(l => l.SizeBytes) ?? 0,
+            Connections = server?.Connections.Count ?? 0,
+            Rates = server is null ? TrafficRates.None : _traffic.Broker(id),
+            NetworkIdle = server?.Transport.Snapshot().Threads is { Count: > 0 } threads ? threads.Average(t => t.IdleRatio) : 1,
+            Failure = hosted?.Failure,
+        };
+    }
+
+    public BrokerDetail Broker(int brokerId)
+    {
+        MetadataImage image = Image;
+        HostedBroker? hosted = _cluster.Brokers.FirstOrDefault(b => b.Id == brokerId);
+        if (hosted is null && !image.IsAlive(brokerId))
+        {
+            throw new AdminException("RESOURCE_NOT_FOUND", $"There is no broker {brokerId}.");
+        }
+        BrokerServer? server = hosted?.Server;
+        return new BrokerDetail
+        {
+            Summary = Summary(brokerId, image),
+            LogDirectories = server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
+            Connections =
+            [
+                .. (server?.Connections ?? []).Select(c => new ConnectionView(
+                    c.Transport.Remote.ToString(), c.ClientId, c.ClientSoftwareName, c.ClientSoftwareVersion, c.Transport.Listener,
+                    c.Transport.NetworkThread)),
+            ],
+            Requests = [],
+            History = _traffic.BrokerHistory(brokerId),
+        };
+    }
+
+    private static LogDirectoryView Describe(BrokerServer server, LogDirectory directory)
+    {
+        List<PartitionLog> logs = [.. server.Logs.Logs.Where(l => l.ParentDirectory == directory.Path)];
+        (long total, long free) = directory.IsOnline ? directory.Disk.Volume(directory.Path) : (0, 0);
+        return new LogDirectoryView(
+            directory.Path, directory.IsOnline, directory.OfflineReason, logs.Count, logs.Sum(l => l.SizeBytes), total, free);
+    }
+
+    public async Task StartBrokerAsync(int brokerId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Hosted(brokerId).StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (BrokerStartException e)
+        {
+            throw new AdminException("BROKER_NOT_AVAILABLE", e.Message);
+        }
+    }
+
+    public Task StopBrokerAsync(int brokerId, CancellationToken cancellationToken) => Hosted(brokerId).StopAsync();
+
+    private HostedBroker Hosted(int id) => _cluster.Brokers.FirstOrDefault(b => b.Id == id)
+        ?? throw new AdminException("RESOURCE_NOT_FOUND", $"This host has no broker {id}.");
+}

@@ -1,0 +1,130 @@
+using System.Text;
+using Broker.Engine.Storage;
+using Broker.Protocol.Records;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>Reads records of a partition for people. Not thread-safe.</summary>
+internal sealed class MessageReader(Replication.Partition partition, string? contains, int valueBytesMax)
+{
+    private const int ReadBytes = 1024 * 1024;
+
+    private readonly byte[]? _contains = string.IsNullOrEmpty(contains) ? null : Encoding.UTF8.GetBytes(contains);
+
+    /// <summary>Records looked at.</summary>
+    public long Scanned { get; private set; }
+
+    /// <summary>Whether the limit of bytes ended the scan.</summary>
+    public bool IsPartial { get; private set; }
+
+    public List<MessageView> Read(long from, long end, int limit, int bytesMax, CancellationToken cancellationToken)
+    {
+        var found = new List<MessageView>();
+        long offset = from;
+        int bytes = 0;
+        while (offset < end && found.Count < limit)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (bytes > bytesMax)
+            {
+                IsPartial = true;
+                break;
+            }
+            if (!partition.Log.TryRead(offset, ReadBytes, end, wholeFirstBatch: true, out LogSlice slice) || slice.File is not { } file)
+            {
+                break;
+            }
+            byte[] chunk = new byte[slice.Length];
+            try
+            {
+                _ = file.Read(chunk, slice.Position);
+            }
+            finally
+            {
+                file.ReleaseReference();
+            }
+            bytes += chunk.Length;
+            long next = Read(chunk, from, end, limit, found);
+            if (next <= offset)
+            {
+                break;
+            }
+            offset = next;
+        }
+        return found;
+    }
+
+    private long Read(byte[] chunk, long from, long end, int limit, List<MessageView> found)
+    {
+        long next = -1;
+        var batches = new BatchCursor(chunk);
+        while (batches.MoveNext() && found.Count < limit)
+        {
+            if (batches.Magic < 2)
+            {
+                next = batches.Offset + 1;
+                continue;
+            }
+            RecordBatchView batch = batches.Batch;
+            next = batch.LastOffset + 1;
+            using var records = new RecordCursor(batch, BatchTools.Current.Codecs);
+            while (!batch.IsControl && records.MoveNext() && found.Count < limit)
+            {
+                RecordView record = records.Current;
+                if (record.Offset >= from && record.Offset < end)
+                {
+                    Scanned++;
+                    if (Fits(record))
+                    {
+                        found.Add(View(record, batch));
+                    }
+                }
+            }
+        }
+        return next;
+    }
+
+    private bool Fits(RecordView record)
+    {
+        if (_contains is not { } wanted || record.Key.Span.IndexOf(wanted) >= 0 || record.Value.Span.IndexOf(wanted) >= 0)
+        {
+            return true;
+        }
+        foreach (RecordHeaderCursor header in record.Headers)
+        {
+            if (header.Key.IndexOf(wanted) >= 0 || header.Value.Span.IndexOf(wanted) >= 0)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private MessageView View(RecordView record, RecordBatchView batch)
+    {
+        var headers = new List<KeyValuePair<string, ReadOnlyMemory<byte>?>>();
+        foreach (RecordHeaderCursor header in record.Headers)
+        {
+            headers.Add(KeyValuePair.Create(Encoding.UTF8.GetString(header.Key), Cut(header.Value)));
+        }
+        return new MessageView
+        {
+            Partition = partition.Index,
+            Offset = record.Offset,
+            Timestamp = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(record.Timestamp, 0, 253_402_300_799_999)),
+            TimestampType = batch.TimestampType.ToString(),
+            Key = Cut(record.Key),
+            Value = Cut(record.Value),
+            KeyBytes = Math.Max(0, record.Key.Length),
+            ValueBytes = Math.Max(0, record.Value.Length),
+            IsCut = record.Value.Length > valueBytesMax || record.Key.Length > valueBytesMax,
+            Headers = headers,
+            Compression = CompressionCodecs.Name(batch.Codec),
+            LeaderEpoch = batch.PartitionLeaderEpoch,
+            ProducerId = batch.ProducerId,
+        };
+    }
+
+    private ReadOnlyMemory<byte>? Cut(NullableBytes bytes) =>
+        bytes.IsNull ? null : bytes.Span[..Math.Min(bytes.Span.Length, valueBytesMax)].ToArray();
+}

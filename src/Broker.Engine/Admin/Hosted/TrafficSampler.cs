@@ -1,0 +1,127 @@
+using Broker.Engine.Diagnostics;
+using Broker.Engine.Replication;
+
+namespace Broker.Engine.Admin.Hosted;
+
+/// <summary>Turns the counters of the brokers into rates, once a second, and keeps the last minutes. Thread-safe.</summary>
+internal sealed class TrafficSampler
+{
+    /// <summary>Points kept: five minutes.</summary>
+    public const int PointsMax = 300;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<int, Series> _brokers = [];
+    private readonly Dictionary<string, Series> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<TopicPartition, (long End, double PerSec)> _partitions = [];
+    private readonly Series _cluster = new();
+
+    /// <summary>Takes a sample of the running brokers.</summary>
+    public void Sample(IEnumerable<BrokerServer> brokers, DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var cluster = default(Totals);
+            var topics = new Dictionary<string, Totals>(StringComparer.Ordinal);
+            foreach (BrokerServer broker in brokers.Where(b => b.Replicas is not null))
+            {
+                var total = default(Totals);
+                foreach (HostedTopic topic in broker.Replicas.Partitions.Topics)
+                {
+                    Totals one = Totals.Of(topic.Metrics);
+                    total += one;
+                    topics[topic.Name] = topics.GetValueOrDefault(topic.Name) + one;
+                    SamplePartitions(topic);
+                }
+                cluster += total;
+                SeriesOf(_brokers, broker.Id).Add(total, now);
+            }
+            _cluster.Add(cluster, now);
+            foreach ((string name, Totals total) in topics)
+            {
+                SeriesOf(_topics, name).Add(total, now);
+            }
+            foreach (string gone in _topics.Keys.Where(t => !topics.ContainsKey(t)).ToArray())
+            {
+                _topics.Remove(gone);
+            }
+        }
+    }
+
+    private void SamplePartitions(HostedTopic topic)
+    {
+        foreach (Partition? partition in topic.Partitions)
+        {
+            if (partition is not null)
+            {
+                long end = partition.Log.LogEndOffset;
+                _partitions[partition.Id] = _partitions.TryGetValue(partition.Id, out var before)
+                    ? (end, ((end - before.End) * 0.5) + (before.PerSec * 0.5)) : (end, 0);
+            }
+        }
+    }
+
+    public TrafficRates Cluster => Read(() => _cluster.Rates);
+
+    public IReadOnlyList<TrafficPoint> ClusterHistory => Read(() => _cluster.History());
+
+    public TrafficRates Broker(int id) => Read(() => _brokers.GetValueOrDefault(id)?.Rates ?? TrafficRates.None);
+
+    public IReadOnlyList<TrafficPoint> BrokerHistory(int id) => Read(() => _brokers.GetValueOrDefault(id)?.History() ?? []);
+
+    public TrafficRates Topic(string name) => Read(() => _topics.GetValueOrDefault(name)?.Rates ?? TrafficRates.None);
+
+    public IReadOnlyList<TrafficPoint> TopicHistory(string name) => Read(() => _topics.GetValueOrDefault(name)?.History() ?? []);
+
+    /// <summary>Records a second that a partition grows by.</summary>
+    public double Partition(TopicPartition partition) => Read(() => _partitions.GetValueOrDefault(partition).PerSec);
+
+    private T Read<T>(Func<T> read)
+    {
+        lock (_lock)
+        {
+            return read();
+        }
+    }
+
+    private static Series SeriesOf<TKey>(Dictionary<TKey, Series> all, TKey key)
+        where TKey : notnull =>
+        all.TryGetValue(key, out Series? series) ? series : all[key] = new Series();
+
+    private readonly record struct Totals(long Messages, long BytesIn, long BytesOut, long Produces, long Fetches)
+    {
+        public static Totals Of(TopicMetrics m) => new(m.MessagesIn, m.BytesIn, m.BytesOut, m.ProduceRequests, m.FetchRequests);
+
+        public static Totals operator +(Totals a, Totals b) =>
+            new(a.Messages + b.Messages, a.BytesIn + b.BytesIn, a.BytesOut + b.BytesOut, a.Produces + b.Produces, a.Fetches + b.Fetches);
+    }
+
+    private sealed class Series
+    {
+        private readonly Queue<TrafficPoint> _points = new();
+        private Totals _last;
+        private DateTimeOffset _at;
+
+        public TrafficRates Rates { get; private set; } = TrafficRates.None;
+
+        public void Add(Totals total, DateTimeOffset now)
+        {
+            double seconds = (now - _at).TotalSeconds;
+            if (_at != default && seconds > 0)
+            {
+                // A broker that was started again counts from zero.
+                double Rate(long current, long before) => Math.Max(0, current - before) / seconds;
+                Rates = new TrafficRates(
+                    Rate(total.Messages, _last.Messages), Rate(total.BytesIn, _last.BytesIn), Rate(total.BytesOut, _last.BytesOut),
+                    Rate(total.Produces, _last.Produces), Rate(total.Fetches, _last.Fetches));
+                _points.Enqueue(new TrafficPoint(now, Rates));
+                if (_points.Count > PointsMax)
+                {
+                    _points.Dequeue();
+                }
+            }
+            (_last, _at) = (total, now);
+        }
+
+        public IReadOnlyList<TrafficPoint> History() => [.. _points];
+    }
+}

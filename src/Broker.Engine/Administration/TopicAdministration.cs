@@ -1,0 +1,276 @@
+using System.Collections.Immutable;
+using Broker.Engine.Configuration;
+using Broker.Engine.Controller;
+using Broker.Engine.Coordination;
+using Broker.Engine.Metadata;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Administration;
+
+/// <summary>A topic to make.</summary>
+internal sealed record TopicPlan
+{
+    public required string Name { get; init; }
+
+    /// <summary>-1 for the broker's default.</summary>
+    public int Partitions { get; init; } = -1;
+
+    /// <summary>-1 for the broker's default.</summary>
+    public int ReplicationFactor { get; init; } = -1;
+
+    /// <summary>Replicas by partition where the client chose them.</summary>
+    public IReadOnlyList<KeyValuePair<int, ImmutableArray<int>>>? Assignment { get; init; }
+
+    public IReadOnlyList<KeyValuePair<string, string?>> Config { get; init; } = [];
+}
+
+/// <summary>A topic as it was, or would be, made.</summary>
+internal sealed record MadeTopic(Outcome Outcome, Guid Id, int Partitions, int ReplicationFactor, IReadOnlyDictionary<string, string> Config)
+{
+    public static MadeTopic Refused(ErrorCode error, string message) =>
+        new(Outcome.Refused(error, message), Guid.Empty, -1, -1, new Dictionary<string, string>());
+}
+
+/// <summary>
+/// Makes, grows and deletes topics by writing the tree, from where the controller takes over; any broker may do it. Checks and
+/// words follow Kafka's AdminManager and ReplicationControlManager. Thread-safe.
+/// </summary>
+internal sealed class TopicAdministration(
+    Func<ICoordinationSession> session, MetadataCache metadata, ClusterConfig config, Random random)
+{
+    /// <summary>Most partitions that one topic may have.</summary>
+    public const int PartitionsMax = 100_000;
+
+    public async Task<MadeTopic> CreateAsync(TopicPlan plan, bool validateOnly, CancellationToken cancellationToken)
+    {
+        MetadataImage image = metadata.Current;
+        if (CheckName(plan.Name, image) is { IsDone: false } wrong)
+        {
+            return new MadeTopic(wrong, Guid.Empty, -1, -1, new Dictionary<string, string>());
+        }
+        if (ConfigAdministration.CheckTopic(plan.Config, out Dictionary<string, string> values) is { IsDone: false } wrongConfig)
+        {
+            return new MadeTopic(wrongConfig, Guid.Empty, -1, -1, values);
+        }
+        (Outcome placing, ImmutableSortedDictionary<int, ImmutableArray<int>> placed) = Place(plan, image);
+        if (!placing.IsDone)
+        {
+            return new MadeTopic(placing, Guid.Empty, -1, -1, values);
+        }
+        Guid id;
+        lock (random)
+        {
+            id = Uuids.New(random);
+        }
+        var made = new MadeTopic(Outcome.Done, validateOnly ? Guid.Empty : id, placed.Count, placed[0].Length, values);
+        if (validateOnly)
+        {
+            return made;
+        }
+        return await WriteAsync(plan.Name, new TopicAssignment(id, placed), values, cancellationToken).ConfigureAwait(false) switch
+        {
+            CoordinationError.None => made,
+            CoordinationError.NodeExists => MadeTopic.Refused(ErrorCode.TopicAlreadyExists, $"Topic '{plan.Name}' already exists."),
+            CoordinationError error => MadeTopic.Refused(ErrorCode.UnknownServerError, $"the cluster's state could not be written: {error}"),
+        };
+    }
+
+    private async Task<CoordinationError> WriteAsync(
+        string name, TopicAssignment topic, Dictionary<string, string> values, CancellationToken cancellationToken)
+    {
+        List<CoordinationOperation> operations = [CoordinationOperation.Create(ClusterPaths.Topic(name), ClusterJson.Topic(topic))];
+        StatResult stale = await session().ExistsAsync(ClusterPaths.TopicConfig(name), cancellationToken).ConfigureAwait(false);
+        // The values go first: a broker that is told of the topic must find them.
+        operations.Insert(0, stale.Error == CoordinationError.None
+            ? CoordinationOperation.Set(ClusterPaths.TopicConfig(name), ClusterJson.Config(values))
+            : CoordinationOperation.Create(ClusterPaths.TopicConfig(name), ClusterJson.Config(values)));
+        operations.Insert(1, CoordinationOperation.Create(
+            ClusterPaths.ConfigChangePrefix, ClusterJson.ConfigChange($"topics/{name}"), CreateMode.PersistentSequential));
+        return (await session().MultiAsync(operations, cancellationToken).ConfigureAwait(false)).Error;
+    }
+
+    private static Outcome CheckName(string name, MetadataImage image)
+    {
+        if (TopicNameRules.Check(name) is { } wrong)
+        {
+            return Outcome.Refused(ErrorCode.InvalidTopicException, $"Topic name is invalid: {wrong}");
+        }
+        if (image.Topic(name) is not null)
+        {
+            return Outcome.Refused(ErrorCode.TopicAlreadyExists, $"Topic '{name}' already exists.");
+        }
+        if (name.AsSpan().IndexOfAny('.', '_') >= 0)
+        {
+            string[] collisions = [.. image.Topics.Keys.Where(t => TopicNameRules.Collide(t, name))];
+            if (collisions.Length > 0)
+            {
+                return Outcome.Refused(
+                    ErrorCode.InvalidTopicException, $"Topic '{name}' collides with existing topics: {string.Join(", ", collisions)}");
+            }
+        }
+        return Outcome.Done;
+    }
+
+    private (Outcome, ImmutableSortedDictionary<int, ImmutableArray<int>>) Place(TopicPlan plan, MetadataImage image)
+    {
+        var none = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
+        if (plan.Assignment is { Count: > 0 } chosen)
+        {
+            return plan.Partitions != -1 || plan.ReplicationFactor != -1
+                ? (Outcome.Refused(ErrorCode.InvalidRequest,
+                    "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time."), none)
+                : (CheckAssignment(chosen, 0, image), chosen.ToImmutableSortedDictionary());
+        }
+        int partitions = plan.Partitions == -1 ? config.Current.Int("num.partitions") : plan.Partitions;
+        int replicas = plan.ReplicationFactor == -1 ? config.Current.Int("default.replication.factor") : plan.ReplicationFactor;
+        Outcome counts = CheckCounts(partitions, replicas, image);
+        return counts.IsDone ? (counts, PlaceNew(image, 0, partitions, replicas)) : (counts, none);
+    }
+
+    private static Outcome CheckCounts(int partitions, int replicas, MetadataImage image)
+    {
+        if (partitions <= 0)
+        {
+            return Outcome.Refused(ErrorCode.InvalidPartitions, "Number of partitions must be larger than 0.");
+        }
+        if (partitions > PartitionsMax)
+        {
+            return Outcome.Refused(ErrorCode.InvalidPartitions, $"Number of partitions must be no more than {PartitionsMax}.");
+        }
+        if (replicas <= 0)
+        {
+            return Outcome.Refused(ErrorCode.InvalidReplicationFactor, "Replication factor must be larger than 0.");
+        }
+        if (replicas > 1)
+        {
+            return Outcome.Refused(
+                ErrorCode.InvalidReplicationFactor,
+                $"Replication factor {replicas} is not supported: this broker keeps one replica of a partition.");
+        }
+        return image.Brokers.IsEmpty
+            ? Outcome.Refused(ErrorCode.InvalidReplicationFactor, "Replication factor: 1 larger than available brokers: 0.") : Outcome.Done;
+    }
+
+    private ImmutableSortedDictionary<int, ImmutableArray<int>> PlaceNew(MetadataImage image, int first, int count, int replicas)
+    {
+        lock (random)
+        {
+            return ReplicaPlacement.Place(
+                [.. image.Brokers.Values.Select(b => (b.Id, b.Rack))], first, count, replicas,
+                random.Next(image.Brokers.Count), random.Next(image.Brokers.Count));
+        }
+    }
+
+    private static Outcome CheckAssignment(
+        IReadOnlyList<KeyValuePair<int, ImmutableArray<int>>> assignment, int first, MetadataImage image)
+    {
+        int[] partitions = [.. assignment.Select(a => a.Key).Order()];
+        if (!partitions.SequenceEqual(Enumerable.Range(first, partitions.Length)))
+        {
+            return Outcome.Refused(
+                ErrorCode.InvalidReplicaAssignment, $"partitions should be a consecutive 0-based integer sequence, not {string.Join(", ", partitions)}");
+        }
+        foreach ((int partition, ImmutableArray<int> replicas) in assignment)
+        {
+            if (replicas.IsEmpty || replicas.Distinct().Count() != replicas.Length)
+            {
+                return Outcome.Refused(
+                    ErrorCode.InvalidReplicaAssignment,
+                    $"The manual partition assignment of partition {partition} is empty or names a broker twice: [{string.Join(", ", replicas)}]");
+            }
+            if (replicas.Length > 1)
+            {
+                return Outcome.Refused(
+                    ErrorCode.InvalidReplicationFactor,
+                    $"Replication factor {replicas.Length} is not supported: this broker keeps one replica of a partition.");
+            }
+            if (replicas.FirstOrDefault(r => !image.IsAlive(r), -1) is >= 0 and int unknown)
+            {
+                return Outcome.Refused(
+                    ErrorCode.InvalidReplicaAssignment,
+                    $"The manual partition assignment includes broker {unknown}, but no such broker is registered.");
+            }
+        }
+        return Outcome.Done;
+    }
+
+    /// <summary>Marks a topic for deletion.</summary>
+    public async Task<Outcome> DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        if (metadata.Current.Topic(name) is null)
+        {
+            return Outcome.Refused(ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
+        }
+        if (!config.Current.Bool("delete.topic.enable"))
+        {
+            return Outcome.Refused(ErrorCode.TopicDeletionDisabled, "Topic deletion is disabled.");
+        }
+        CreateResult marked = await session().CreateAsync(
+            ClusterPaths.DeleteTopic(name), default, CreateMode.Persistent, cancellationToken).ConfigureAwait(false);
+        return marked.Error is CoordinationError.None or CoordinationError.NodeExists
+            ? Outcome.Done : Outcome.Refused(ErrorCode.UnknownServerError, $"the cluster's state could not be written: {marked.Error}");
+    }
+
+    /// <summary>Gives a topic more partitions; those that are there stay where they are.</summary>
+    public async Task<Outcome> AddPartitionsAsync(
+        string name, int totalCount, IReadOnlyList<ImmutableArray<int>>? assignment, bool validateOnly, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            GetResult node = await session().GetAsync(ClusterPaths.Topic(name), cancellationToken).ConfigureAwait(false);
+            if (node.Error != CoordinationError.None || metadata.Current.Topic(name) is null)
+            {
+                return Outcome.Refused(ErrorCode.UnknownTopicOrPartition, $"The topic '{name}' does not exist.");
+            }
+            TopicAssignment topic = ClusterJson.ReadTopic(node.Data);
+            int had = topic.Partitions.Count;
+            Outcome checkedCount = CheckGrowth(name, had, totalCount, assignment?.Count);
+            if (!checkedCount.IsDone)
+            {
+                return checkedCount;
+            }
+            MetadataImage image = metadata.Current;
+            ImmutableSortedDictionary<int, ImmutableArray<int>> added;
+            if (assignment is not null)
+            {
+                List<KeyValuePair<int, ImmutableArray<int>>> chosen = [.. assignment.Select((a, i) => KeyValuePair.Create(had + i, a))];
+                if (CheckAssignment(chosen, had, image) is { IsDone: false } wrong)
+                {
+                    return wrong;
+                }
+                added = chosen.ToImmutableSortedDictionary();
+            }
+            else
+            {
+                // As Kafka does, the round goes on from where the first partition lies.
+                int[] order = [.. image.Brokers.Keys.Order()];
+                int start = Math.Max(0, Array.IndexOf(order, topic.Partitions[0][0]));
+                added = ReplicaPlacement.Place(
+                    [.. image.Brokers.Values.Select(b => (b.Id, b.Rack))], had, totalCount - had, topic.Partitions[0].Length, start, start);
+            }
+            if (validateOnly)
+            {
+                return Outcome.Done;
+            }
+            StatResult written = await session().SetAsync(
+                ClusterPaths.Topic(name), ClusterJson.Topic(topic with { Partitions = topic.Partitions.AddRange(added) }),
+                node.Stat.Version, cancellationToken).ConfigureAwait(false);
+            if (written.Error != CoordinationError.BadVersion)
+            {
+                return written.Error == CoordinationError.None
+                    ? Outcome.Done : Outcome.Refused(ErrorCode.UnknownServerError, $"the cluster's state could not be written: {written.Error}");
+            }
+        }
+    }
+
+    private static Outcome CheckGrowth(string name, int had, int totalCount, int? assigned) =>
+        totalCount == had ? Outcome.Refused(ErrorCode.InvalidPartitions, $"Topic already has {had} partition(s).")
+        : totalCount < had ? Outcome.Refused(
+            ErrorCode.InvalidPartitions, $"The topic {name} currently has {had} partition(s); {totalCount} would not be an increase.")
+        : totalCount > PartitionsMax ? Outcome.Refused(
+            ErrorCode.InvalidPartitions, $"Number of partitions must be no more than {PartitionsMax}.")
+        : assigned is { } count && count != totalCount - had ? Outcome.Refused(
+            ErrorCode.InvalidReplicaAssignment,
+            $"Attempted to add {totalCount - had} additional partition(s), but only {count} assignment(s) were specified.")
+        : Outcome.Done;
+}

@@ -1,0 +1,69 @@
+using Broker.Engine.Configuration;
+
+namespace Broker.Engine;
+
+/// <summary>What a broker does from time to time.</summary>
+internal sealed partial class BrokerServer
+{
+    private readonly List<ITimer> _schedule = [];
+
+    private void StartSchedule()
+    {
+        BrokerConfig config = Config.Static;
+        Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints);
+        Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets);
+        Every(
+            config.Long("replica.high.watermark.checkpoint.interval.ms"),
+            () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkOf(p)));
+        Every(config.Long("log.flush.scheduler.interval.ms"), Logs.FlushDirty);
+        Every(config.Long("offsets.retention.check.interval.ms"), Groups.ExpireOffsets);
+        Every(config.Long("producer.id.expiration.check.interval.ms"), () =>
+        {
+            long expiration = Config.Current.Long("producer.id.expiration.ms");
+            foreach (Storage.PartitionLog log in Logs.Logs)
+            {
+                log.RemoveExpiredProducers(expiration);
+            }
+        });
+    }
+
+    /// <summary>Runs work on the worker threads, never twice at once. Periods beyond 49 days are never.</summary>
+    private void Every(long periodMs, Action work)
+    {
+        if (periodMs is <= 0 or > uint.MaxValue - 2)
+        {
+            return;
+        }
+        int running = 0;
+        TimeSpan period = TimeSpan.FromMilliseconds(periodMs);
+        void Run()
+        {
+            try
+            {
+                work();
+            }
+            finally
+            {
+                Volatile.Write(ref running, 0);
+            }
+        }
+        _schedule.Add(_environment.Time.CreateTimer(
+            _ =>
+            {
+                if (Interlocked.Exchange(ref running, 1) == 0 && !Workers.Run(Run))
+                {
+                    Volatile.Write(ref running, 0);
+                }
+            },
+            null, period, period));
+    }
+
+    private async Task StopScheduleAsync()
+    {
+        foreach (ITimer timer in _schedule)
+        {
+            await timer.DisposeAsync().ConfigureAwait(false);
+        }
+        _schedule.Clear();
+    }
+}

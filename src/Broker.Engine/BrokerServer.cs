@@ -1,0 +1,285 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Broker.Engine.Administration;
+using Broker.Engine.Configuration;
+using Broker.Engine.Controller;
+using Broker.Engine.Coordination;
+using Broker.Engine.Diagnostics;
+using Broker.Engine.Groups;
+using Broker.Engine.Handlers;
+using Broker.Engine.Handlers.Fetch;
+using Broker.Engine.Metadata;
+using Broker.Engine.Network;
+using Broker.Engine.Purgatory;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Engine.Storage;
+using Broker.Engine.Storage.Files;
+using Broker.Engine.Timing;
+using Broker.Engine.Transport;
+using Broker.Engine.Transport.Reactor;
+using Broker.Engine.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine;
+
+/// <summary>What a broker shares with the others of its host.</summary>
+internal sealed record BrokerEnvironment(
+    ICoordinationStore Store, string ClusterId, Disk Disk, TimeProvider Time, Func<Random> NewRandom, ILoggerFactory Loggers);
+
+/// <summary>
+/// One broker: the file to read first. It composes what its folders hold and starts and stops it in order: session and
+/// configuration, logs, listener, registration; and the other way round. It starts once. Thread-safe.
+/// </summary>
+internal sealed partial class BrokerServer : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<long, ClientConnection> _connections = new();
+    private readonly BrokerEnvironment _environment;
+    private readonly ILogger _logger;
+    private readonly BrokerBackground _background;
+    private readonly Random _random;
+    private long _nextConnection;
+    private bool _opened;
+    private int _stopped;
+
+    public BrokerServer(BrokerConfig config, BrokerEnvironment environment)
+    {
+        _environment = environment;
+        _random = environment.NewRandom();
+        _logger = environment.Loggers.CreateLogger($"Broker.{config.BrokerId}");
+        Id = config.BrokerId;
+        Config = new ClusterConfig(config, _logger);
+        Clock = new MonotonicClock(environment.Time);
+        Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
+        Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
+        _background = new BrokerBackground(Workers, environment.Time, _logger);
+        Membership = new ClusterMembership(
+            environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
+            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
+        { SessionOpened = Config.FollowAsync };
+        Logs = new LogManager(
+            new LogManagerOptions
+            {
+                BrokerId = Id,
+                ClusterId = environment.ClusterId,
+                Directories = config.LogDirectories,
+                RecoveryThreads = config.Int("num.recovery.threads.per.data.dir"),
+            },
+            environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
+        _background.Logs = Logs;
+        TransportOptions options = TransportSetup.Options(config);
+        Transport = OperatingSystem.IsLinux()
+            ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
+        FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
+        TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
+        RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
+        HeartbeatPurgatory = new DelayedOperationPurgatory("Heartbeat", Timers.NewTimer("Heartbeat"));
+        Waits = new MetadataWaits(Metadata, TopicPurgatory);
+        Topics = new TopicAdministration(() => Membership.Session, Metadata, Config, environment.NewRandom());
+        Configs = new ConfigAdministration(() => Membership.Session, Metadata);
+        ProducerIds = new ProducerIds(Id, () => Membership.Session);
+        AutoCreation = new AutoTopicCreation(Topics, Config, _logger, _stopping.Token);
+        Config.Changed = OnConfigChanged;
+    }
+
+    public int Id { get; }
+
+    public ClusterConfig Config { get; }
+
+    public MonotonicClock Clock { get; }
+
+    public TimerThread Timers { get; }
+
+    public WorkerThreads Workers { get; }
+
+    public ClusterMembership Membership { get; }
+
+    public LogManager Logs { get; }
+
+    public ITransport Transport { get; }
+
+    public DelayedOperationPurgatory FetchPurgatory { get; }
+
+    public DelayedOperationPurgatory TopicPurgatory { get; }
+
+    public DelayedOperationPurgatory RebalancePurgatory { get; }
+
+    public DelayedOperationPurgatory HeartbeatPurgatory { get; }
+
+    public MetadataCache Metadata { get; } = new();
+
+    public MetadataWaits Waits { get; }
+
+    public TopicAdministration Topics { get; }
+
+    public ConfigAdministration Configs { get; }
+
+    public ProducerIds ProducerIds { get; }
+
+    public AutoTopicCreation AutoCreation { get; }
+
+    public RequestMetrics RequestMetrics { get; } = new();
+
+    /// <summary>The cluster that the broker belongs to.</summary>
+    public string ClusterId => _environment.ClusterId;
+
+    /// <summary>The partitions held; from the start of the logs on.</summary>
+    public ReplicaManager Replicas { get; private set; } = null!;
+
+    public GroupCoordinator Groups { get; private set; } = null!;
+
+    public FetchHandler Fetches { get; internal set; } = null!;
+
+    /// <summary>The clients connected now.</summary>
+    public ICollection<ClientConnection> Connections => _connections.Values;
+
+    /// <summary>The listeners as bound and advertised, once started.</summary>
+    public ImmutableArray<BrokerEndpoint> Endpoints { get; private set; } = [];
+
+    /// <summary>Called when the broker cannot go on.</summary>
+    public Action<string>? Failed { get; set; }
+
+    /// <summary>Whether the controller has told this broker of the cluster, itself included.</summary>
+    public bool IsServing => _stopped == 0 && Metadata.Current.IsAlive(Id) && Metadata.Current.ControllerId >= 0;
+
+    /// <summary>Cancelled when the broker begins to stop.</summary>
+    internal CancellationToken Stopping => _stopping.Token;
+
+    internal ILogger Logger => _logger;
+
+    /// <summary>Brings the broker up; it serves when the controller has told it its roles.</summary>
+    /// <exception cref="BrokerStartException">One line for the operator.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<ListenerConfig> listeners = ListenerConfig.Read(Config.Static);
+        Bind(listeners);
+        await Membership.OpenAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Task.Run(Logs.Open, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LogDirectoryException e)
+        {
+            throw new BrokerStartException(e.Message, e);
+        }
+        _opened = true;
+        Replicas = new ReplicaManager(Id, Logs, Transport.OwnerThreads, _logger);
+        Groups = new GroupCoordinator(
+            GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
+        Replicas.BecameLeader = Groups.OnBecameLeader;
+        Replicas.ResignedLeader = Groups.OnResigned;
+        Metadata.Changed = OnMetadataChanged;
+        _background.AllFailed = reason => Failed?.Invoke(reason);
+        Serve();
+        Endpoints =
+        [
+            .. listeners.Select((l, i) => new BrokerEndpoint(
+                l.Name, l.AdvertisedHost, l.AdvertisedPort == 0 ? Transport.EndPoints[i].Port : l.AdvertisedPort, 0)),
+        ];
+        var self = new BrokerImage(Id, Config.Static.Rack, Endpoints);
+        try
+        {
+            await Membership.RegisterAsync(self, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CoordinationException e)
+        {
+            throw new BrokerStartException($"broker {Id} cannot register: {e.Message} (is another broker of this id running?)", e);
+        }
+        foreach (BrokerEndpoint endpoint in Endpoints)
+        {
+            LogListening(Id, endpoint.Listener, endpoint.Host, endpoint.Port);
+        }
+    }
+
+    private void Bind(IReadOnlyList<ListenerConfig> listeners)
+    {
+        try
+        {
+            Transport.Bind();
+        }
+        catch (System.Net.Sockets.SocketException e)
+        {
+            throw new BrokerStartException(
+                $"broker {Id} cannot listen on {string.Join(", ", listeners.Select(l => l.Bind))}: {e.Message}", e);
+        }
+    }
+
+    private void Serve()
+    {
+        var versions = new ApiVersionsHandler();
+        ApiHandler[] handlers = [versions, .. AllHandlers.Of(this)];
+        versions.Advertise(handlers);
+        var dispatcher = new RequestDispatcher(
+            handlers, Workers, TransportSetup.PoolOf(Transport), RequestMetrics, _logger, _stopping.Token)
+        { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
+        Timers.Start();
+        StartSchedule();
+        Transport.Start(transport =>
+        {
+            var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
+            _connections[connection.Id] = connection;
+            return connection;
+        });
+    }
+
+    private void OnMetadataChanged(MetadataImage before, MetadataImage after)
+    {
+        if (after.Topics.Count < before.Topics.Count)
+        {
+            HashSet<string> gone = [.. before.Topics.Keys.Where(t => !after.Topics.ContainsKey(t))];
+            Workers.Run(() => Groups.OnTopicsDeleted(gone));
+        }
+    }
+
+    private void OnConfigChanged(ConfigChange change)
+    {
+        if (change.Topic is { } topic)
+        {
+            Logs.UpdateConfig(topic);
+        }
+        else
+        {
+            foreach (HostedTopic hosted in Replicas?.Partitions.Topics ?? [])
+            {
+                Logs.UpdateConfig(hosted.Name);
+            }
+        }
+    }
+
+    /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return;
+        }
+        long epoch = Membership.BrokerEpoch;
+        await Membership.DisposeAsync().ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await StopScheduleAsync().ConfigureAwait(false);
+        Transport.Dispose();
+        Workers.Dispose();
+        Timers.Dispose();
+        if (_opened)
+        {
+            Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
+        }
+        LogStopped(Id);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "broker {Id} listens on {Listener}://{Host}:{Port}", EventName = "Listening")]
+    private partial void LogListening(int id, string listener, string host, int port);
+
+    [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
+    private partial void LogStopped(int id);
+}
+
+/// <summary>A broker cannot start; the message is one line for the operator.</summary>
+internal sealed class BrokerStartException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Broker.Engine.Coordination;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Configuration;
+
+/// <summary>What changed: a topic's configuration, or a broker's (null for all brokers).</summary>
+internal readonly record struct ConfigChange(string? Topic, string? Broker);
+
+/// <summary>
+/// The dynamic configuration of the cluster as one broker sees it: read from the tree at the start, followed through
+/// <c>/config/changes</c>. After Kafka's ZkConfigManager and DynamicBrokerConfig. Thread-safe.
+/// </summary>
+internal sealed partial class ClusterConfig
+{
+    private static readonly IReadOnlyDictionary<string, string> s_none = new Dictionary<string, string>();
+
+    private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, string>> _topics = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private readonly BrokerConfig _static;
+    private readonly ILogger _logger;
+    private volatile IReadOnlyDictionary<string, string> _default = s_none;
+    private volatile IReadOnlyDictionary<string, string> _own = s_none;
+    private volatile BrokerConfig _current;
+    private long _lastChange = -1;
+
+    public ClusterConfig(BrokerConfig @static, ILogger logger)
+    {
+        _static = @static;
+        _current = @static;
+        _logger = logger;
+    }
+
+    /// <summary>The broker's values now.</summary>
+    public BrokerConfig Current => _current;
+
+    public BrokerConfig Static => _static;
+
+    /// <summary>Dynamic values of all brokers.</summary>
+    public IReadOnlyDictionary<string, string> DefaultBroker => _default;
+
+    /// <summary>Dynamic values of this broker.</summary>
+    public IReadOnlyDictionary<string, string> OwnBroker => _own;
+
+    /// <summary>Called after a change was taken over, one at a time.</summary>
+    public Action<ConfigChange>? Changed { get; set; }
+
+    /// <summary>A topic's own values.</summary>
+    public IReadOnlyDictionary<string, string> Topic(string topic) => _topics.GetValueOrDefault(topic, s_none);
+
+    /// <summary>What a topic's logs go by.</summary>
+    public LogConfig LogConfigOf(string topic) => new(_current, Topic(topic));
+
+    /// <summary>Reads everything and follows changes on this session.</summary>
+    public async Task FollowAsync(ICoordinationSession session)
+    {
+        await session.WatchAsync(
+            ClusterPaths.ConfigChanges, WatchKinds.Children, changed => _ = ReadChangesAsync(session), session.Ended).ConfigureAwait(false);
+        ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
+        _lastChange = changes.Children.Select(Sequence).DefaultIfEmpty(-1).Max();
+        ChildrenResult topics = await session.GetChildrenAsync("/config/topics", session.Ended).ConfigureAwait(false);
+        foreach (string topic in topics.Children)
+        {
+            _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
+        }
+        await ReadBrokersAsync(session).ConfigureAwait(false);
+    }
+
+    private static long Sequence(string name) =>
+        long.TryParse(name.AsSpan(name.LastIndexOf('_') + 1), CultureInfo.InvariantCulture, out long number) ? number : -1;
+
+    private async Task ReadBrokersAsync(ICoordinationSession session)
+    {
+        _default = await ReadAsync(session, ClusterPaths.BrokerConfig(ClusterPaths.DefaultBroker)).ConfigureAwait(false);
+        _own = await ReadAsync(session, ClusterPaths.BrokerConfig($"{_static.BrokerId}")).ConfigureAwait(false);
+        _current = _static.With(_default).With(_own);
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> ReadAsync(ICoordinationSession session, string path)
+    {
+        GetResult node = await session.GetAsync(path, session.Ended).ConfigureAwait(false);
+        return node.Error == CoordinationError.None ? ClusterJson.ReadConfig(node.Data) : s_none;
+    }
+
+    private async Task ReadChangesAsync(ICoordinationSession session)
+    {
+        try
+        {
+            await _reading.WaitAsync(session.Ended).ConfigureAwait(false);
+            try
+            {
+                ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
+                foreach (string name in changes.Children.Where(n => Sequence(n) > _lastChange).OrderBy(Sequence))
+                {
+                    GetResult node = await session.GetAsync($"{ClusterPaths.ConfigChanges}/{name}", session.Ended).ConfigureAwait(false);
+                    if (node.Error == CoordinationError.None)
+                    {
+                        await TakeAsync(session, ReadEntityPath(node.Data)).ConfigureAwait(false);
+                    }
+                    _lastChange = Sequence(name);
+                }
+            }
+            finally
+            {
+                _reading.Release();
+            }
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            if (!session.Ended.IsCancellationRequested)
+            {
+                LogFailed(e);
+            }
+        }
+    }
+
+    private static string ReadEntityPath(ReadOnlyMemory<byte> data)
+    {
+        using var document = System.Text.Json.JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("entity_path").GetString() ?? "";
+    }
+
+    private async Task TakeAsync(ICoordinationSession session, string entity)
+    {
+        if (entity.StartsWith("topics/", StringComparison.Ordinal))
+        {
+            string topic = entity["topics/".Length..];
+            _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
+            Changed?.Invoke(new ConfigChange(topic, null));
+        }
+        else if (entity.StartsWith("brokers/", StringComparison.Ordinal))
+        {
+            string broker = entity["brokers/".Length..];
+            await ReadBrokersAsync(session).ConfigureAwait(false);
+            Changed?.Invoke(new ConfigChange(null, broker));
+        }
+    }
+
+    /// <summary>A topic that is made here and now: its values are known before the notice of them arrives.</summary>
+    public async Task RefreshTopicAsync(ICoordinationSession session, string topic) =>
+        _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
+
+    [LoggerMessage(9010, LogLevel.Error, "a change of configuration could not be read", EventName = "ConfigChangeFailed")]
+    private partial void LogFailed(Exception exception);
+}

@@ -1,0 +1,94 @@
+namespace Broker.Engine.Configuration;
+
+/// <summary>Where a value comes from; the numbers are those of DescribeConfigs (Kafka: DescribeConfigsResponse.ConfigSource).</summary>
+internal enum ConfigSource : sbyte
+{
+    Topic = 1,
+    DynamicBroker = 2,
+    DynamicDefaultBroker = 3,
+    StaticBroker = 4,
+    Default = 5,
+}
+
+/// <summary>A name that gives a value, what it gives, and where from.</summary>
+internal sealed record ConfigSynonym(string Name, string? Value, ConfigSource Source);
+
+/// <summary>A key with its value, and every synonym that could have given it, the winner first.</summary>
+internal sealed record ConfigDescription(ConfigKey Key, string? Value, ConfigSource Source, bool IsReadOnly, IReadOnlyList<ConfigSynonym> Synonyms);
+
+/// <summary>Describes configuration as Kafka's ConfigHelper does. Stateless.</summary>
+internal static class ConfigDescriptions
+{
+    public static IEnumerable<ConfigDescription> OfTopic(ClusterConfig config, string topic)
+    {
+        IReadOnlyDictionary<string, string> own = config.Topic(topic);
+        foreach (ConfigKey key in ConfigCatalog.Topic.Values.OrderBy(k => k.Name, StringComparer.Ordinal))
+        {
+            var synonyms = new List<ConfigSynonym>();
+            if (own.TryGetValue(key.Name, out string? set))
+            {
+                synonyms.Add(new ConfigSynonym(key.Name, set, ConfigSource.Topic));
+            }
+            if (key.Synonym is { } synonym && ConfigCatalog.Broker.TryGetValue(synonym, out ConfigKey? broker))
+            {
+                AddBroker(synonyms, config, broker);
+            }
+            else if (key.Default is not null)
+            {
+                synonyms.Add(new ConfigSynonym(key.Name, key.Default, ConfigSource.Default));
+            }
+            string? value = LogConfig.Effective(config.Current, own, key.Name);
+            yield return new ConfigDescription(key, value, synonyms.Count > 0 ? synonyms[0].Source : ConfigSource.Default, false, synonyms);
+        }
+    }
+
+    public static IEnumerable<ConfigDescription> OfBroker(ClusterConfig config)
+    {
+        foreach (ConfigKey key in ConfigCatalog.Broker.Values.OrderBy(k => k.Name, StringComparer.Ordinal))
+        {
+            var synonyms = new List<ConfigSynonym>();
+            AddBroker(synonyms, config, key);
+            yield return new ConfigDescription(
+                key, config.Current.Text(key.Name), synonyms.Count > 0 ? synonyms[0].Source : ConfigSource.Default,
+                key.UpdateMode == UpdateMode.ReadOnly, synonyms);
+        }
+    }
+
+    /// <summary>The dynamic values that hold for all brokers, and nothing else.</summary>
+    public static IEnumerable<ConfigDescription> OfDefaultBroker(ClusterConfig config)
+    {
+        foreach ((string name, string value) in config.DefaultBroker.OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            if (ConfigCatalog.Find(name) is { } key)
+            {
+                yield return new ConfigDescription(
+                    key, value, ConfigSource.DynamicDefaultBroker, false, [new ConfigSynonym(name, value, ConfigSource.DynamicDefaultBroker)]);
+            }
+        }
+    }
+
+    private static void AddBroker(List<ConfigSynonym> synonyms, ClusterConfig config, ConfigKey key)
+    {
+        foreach (string name in key.Fallbacks.Prepend(key.Name))
+        {
+            Add(synonyms, name, config.OwnBroker, ConfigSource.DynamicBroker);
+            Add(synonyms, name, config.DefaultBroker, ConfigSource.DynamicDefaultBroker);
+            Add(synonyms, name, config.Static.Set, ConfigSource.StaticBroker);
+        }
+        foreach (string name in key.Fallbacks.Prepend(key.Name))
+        {
+            if (ConfigCatalog.Broker[name].Default is { } value)
+            {
+                synonyms.Add(new ConfigSynonym(name, value, ConfigSource.Default));
+            }
+        }
+    }
+
+    private static void Add(List<ConfigSynonym> synonyms, string name, IReadOnlyDictionary<string, string> values, ConfigSource source)
+    {
+        if (values.TryGetValue(name, out string? value))
+        {
+            synonyms.Add(new ConfigSynonym(name, value, source));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+namespace Broker.Engine.Configuration.Keys;
+
+/// <summary>A topic's own keys; the seventh column is the broker key that gives the default. For the others see
+/// <see cref="KeyTable"/>.</summary>
+internal static class TopicKeys
+{
+    public const string Table = """
+        + cleanup.policy | List | delete | Medium | C | compact/delete | log.cleanup.policy | delete, compact or both.
+        + compression.gzip.level | Int | -1 | Medium | C | gzip | compression.gzip.level | Level for gzip where the broker compresses.
+        + compression.lz4.level | Int | 9 | Medium | C | 1..17 | compression.lz4.level | Level for lz4 where the broker compresses.
+        + compression.type | String | producer | Medium | C | uncompressed/zstd/lz4/snappy/gzip/producer | compression.type | Codec in which batches are kept; producer keeps them as they come.
+        + compression.zstd.level | Int | 3 | Medium | C | -131072..22 | compression.zstd.level | Level for zstd where the broker compresses.
+        - delete.retention.ms | Long | 86400000 | Medium | C | >=0 | log.cleaner.delete.retention.ms | compaction is not carried out yet: compacted topics keep all records
+        + file.delete.delay.ms | Long | 60000 | Medium | C | >=0 | log.segment.delete.delay.ms | Milliseconds between the renaming of deleted files and their end.
+        + flush.messages | Long | 9223372036854775807 | Medium | C | >=1 | log.flush.interval.messages | Records after which the log is synced to the disk.
+        + flush.ms | Long | 9223372036854775807 | Medium | C | >=0 | log.flush.interval.ms | Milliseconds after which the log is synced to the disk.
+        - follower.replication.throttled.replicas | List |  | Medium | C | throttled |  | a partition has one replica here
+        + index.interval.bytes | Int | 4096 | Medium | C | >=0 | log.index.interval.bytes | Bytes of records between two entries of the offset index.
+        - internal.segment.bytes | Int | ~ | Medium | C |  |  | segment.bytes decides
+        - leader.replication.throttled.replicas | List |  | Medium | C | throttled |  | a partition has one replica here
+        - local.retention.bytes | Long | -2 | Medium | C | >=-2 | log.local.retention.bytes | tiered storage is not supported
+        - local.retention.ms | Long | -2 | Medium | C | >=-2 | log.local.retention.ms | tiered storage is not supported
+        - max.compaction.lag.ms | Long | 9223372036854775807 | Medium | C | >=1 | log.cleaner.max.compaction.lag.ms | compaction is not carried out yet: compacted topics keep all records
+        + max.message.bytes | Int | 1048588 | Medium | C | >=0 | message.max.bytes | Largest batch of records, as it arrives.
+        + message.timestamp.after.max.ms | Long | 3600000 | Medium | C | >=0 | log.message.timestamp.after.max.ms | How far a create time may lie ahead of the broker's clock, milliseconds.
+        + message.timestamp.before.max.ms | Long | 9223372036854775807 | Medium | C | >=0 | log.message.timestamp.before.max.ms | How far a create time may lie behind the broker's clock, milliseconds.
+        + message.timestamp.type | String | CreateTime | Medium | C | CreateTime/LogAppendTime | log.message.timestamp.type | CreateTime keeps the producer's timestamps, LogAppendTime puts the broker's in their place.
+        - min.cleanable.dirty.ratio | Double | 0.5 | Medium | C | 0..1 | log.cleaner.min.cleanable.ratio | compaction is not carried out yet: compacted topics keep all records
+        - min.compaction.lag.ms | Long | 0 | Medium | C | >=0 | log.cleaner.min.compaction.lag.ms | compaction is not carried out yet: compacted topics keep all records
+        - min.insync.replicas | Int | 1 | Medium | C | >=1 | min.insync.replicas | a partition has one replica here
+        - preallocate | Boolean | false | Medium | C |  | log.preallocate | segments grow as they are written
+        - remote.log.copy.disable | Boolean | false | Medium | C |  |  | tiered storage is not supported
+        - remote.log.delete.on.disable | Boolean | false | Medium | C |  |  | tiered storage is not supported
+        - remote.storage.enable | Boolean | false | Medium | C |  |  | tiered storage is not supported
+        - retention.bytes | Long | -1 | Medium | C |  | log.retention.bytes | retention is not carried out yet: topics keep all records
+        - retention.ms | Long | 604800000 | Medium | C | >=-1 | log.retention.ms | retention is not carried out yet: topics keep all records
+        + segment.bytes | Int | 1073741824 | Medium | C | >=1048576 | log.segment.bytes | Bytes after which a segment is rolled.
+        + segment.index.bytes | Int | 10485760 | Medium | C | >=4 | log.index.size.max.bytes | Largest index of a segment; a full one rolls the segment.
+        + segment.jitter.ms | Long | 0 | Medium | C | >=0 | log.roll.jitter.ms | Up to this many milliseconds earlier a segment may roll.
+        + segment.ms | Long | 604800000 | Medium | C | >=1 | log.roll.ms | Milliseconds after which a segment is rolled, counted from its first record.
+        - unclean.leader.election.enable | Boolean | false | Medium | C |  | unclean.leader.election.enable | a partition has one replica here, so no other can be elected
+        """;
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+
+namespace Broker.Engine.Configuration;
+
+/// <summary>
+/// What a topic's logs go by: the topic's own configuration over its broker's. After Kafka's LogConfig. Immutable.
+/// </summary>
+internal sealed class LogConfig
+{
+    public static readonly LogConfig Default = new(new BrokerConfig(new Dictionary<string, string>()), new Dictionary<string, string>());
+
+    /// <param name="broker">The broker's values.</param>
+    /// <param name="topic">The topic's own.</param>
+    public LogConfig(BrokerConfig broker, IReadOnlyDictionary<string, string> topic)
+    {
+        SegmentBytes = Int("segment.bytes");
+        SegmentMs = Long("segment.ms");
+        SegmentJitterMs = Math.Min(Long("segment.jitter.ms"), SegmentMs);
+        SegmentIndexBytes = Int("segment.index.bytes");
+        IndexIntervalBytes = Int("index.interval.bytes");
+        FileDeleteDelayMs = Long("file.delete.delay.ms");
+        FlushMessages = Long("flush.messages");
+        FlushMs = Long("flush.ms");
+        MaxMessageBytes = Int("max.message.bytes");
+        RetentionMs = Long("retention.ms");
+        RetentionBytes = Long("retention.bytes");
+        CleanupPolicies = ConfigValue.List(Text("cleanup.policy"));
+        CleanupPolicyDelete = CleanupPolicies.Contains("delete");
+        CleanupPolicyCompact = CleanupPolicies.Contains("compact");
+        CompressionType = Text("compression.type");
+        GzipLevel = Int("compression.gzip.level");
+        Lz4Level = Int("compression.lz4.level");
+        ZstdLevel = Int("compression.zstd.level");
+        IsLogAppendTime = Text("message.timestamp.type") == "LogAppendTime";
+        TimestampBeforeMaxMs = Long("message.timestamp.before.max.ms");
+        TimestampAfterMaxMs = Long("message.timestamp.after.max.ms");
+
+        string Text(string name) => Effective(broker, topic, name) ?? "";
+        int Int(string name) => int.Parse(Text(name), CultureInfo.InvariantCulture);
+        long Long(string name) => long.Parse(Text(name), CultureInfo.InvariantCulture);
+    }
+
+    public int SegmentBytes { get; init; }
+    public long SegmentMs { get; init; }
+    public long SegmentJitterMs { get; init; }
+    public int SegmentIndexBytes { get; init; }
+    public int IndexIntervalBytes { get; init; }
+    public long FileDeleteDelayMs { get; init; }
+    public long FlushMessages { get; init; }
+    public long FlushMs { get; init; }
+    public int MaxMessageBytes { get; init; }
+
+    /// <summary>Milliseconds; -1 for ever.</summary>
+    public long RetentionMs { get; init; }
+
+    /// <summary>Bytes of a partition; -1 without limit.</summary>
+    public long RetentionBytes { get; init; }
+    public IReadOnlyList<string> CleanupPolicies { get; init; }
+    public bool CleanupPolicyDelete { get; init; }
+    public bool CleanupPolicyCompact { get; init; }
+
+    /// <summary>producer, uncompressed, or a codec.</summary>
+    public string CompressionType { get; init; }
+    public int GzipLevel { get; init; }
+    public int Lz4Level { get; init; }
+    public int ZstdLevel { get; init; }
+    public bool IsLogAppendTime { get; init; }
+    public long TimestampBeforeMaxMs { get; init; }
+    public long TimestampAfterMaxMs { get; init; }
+
+    /// <summary>A topic key's value: the topic's, its broker's, or the default.</summary>
+    public static string? Effective(BrokerConfig broker, IReadOnlyDictionary<string, string> topic, string name)
+    {
+        if (topic.TryGetValue(name, out string? own))
+        {
+            return own;
+        }
+        ConfigKey key = ConfigCatalog.Topic[name];
+        return key.Synonym is { } synonym && ConfigCatalog.Broker.ContainsKey(synonym) ? broker.Text(synonym) : key.Default;
+    }
+}

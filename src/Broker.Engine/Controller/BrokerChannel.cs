@@ -1,0 +1,127 @@
+using System.Threading.Channels;
+using Broker.Client;
+using Broker.Engine.Metadata;
+using Broker.Protocol.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Controller;
+
+/// <summary>
+/// The controller's line to one broker: requests go out one at a time, in order, and are sent again until they are answered or
+/// the broker is gone. After Kafka's RequestSendThread. Thread-safe.
+/// </summary>
+internal sealed partial class BrokerChannel : IAsyncDisposable
+{
+    private static readonly TimeSpan s_retryDelay = TimeSpan.FromMilliseconds(100);
+
+    private readonly Channel<Func<KafkaConnection, CancellationToken, Task>> _requests =
+        Channel.CreateUnbounded<Func<KafkaConnection, CancellationToken, Task>>(new UnboundedChannelOptions { SingleReader = true });
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly BrokerEndpoint _endpoint;
+    private readonly TimeSpan _timeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Task _running;
+    private KafkaConnection? _connection;
+
+    /// <param name="broker">Whom to talk to.</param>
+    /// <param name="epoch">Its registration's number: requests carry it.</param>
+    /// <param name="timeout">controller.socket.timeout.ms.</param>
+    /// <param name="time">For the pause before a retry.</param>
+    /// <param name="logger">The controller's log.</param>
+    public BrokerChannel(BrokerImage broker, long epoch, TimeSpan timeout, TimeProvider time, ILogger logger)
+    {
+        Broker = broker;
+        Epoch = epoch;
+        _endpoint = broker.Endpoints[0];
+        _timeout = timeout;
+        _time = time;
+        _logger = logger;
+        _running = Task.Run(RunAsync);
+    }
+
+    public BrokerImage Broker { get; }
+
+    public long Epoch { get; }
+
+    /// <summary>Sends a request; <paramref name="answered"/> is called with the answer, or never when the broker goes.</summary>
+    public void Send<TRequest, TResponse>(TRequest request, Action<TResponse>? answered = null)
+        where TRequest : IApiMessage
+        where TResponse : IApiMessage, new() =>
+        _requests.Writer.TryWrite(async (connection, cancellationToken) =>
+        {
+            TResponse response = await connection.SendAsync<TRequest, TResponse>(
+                request, TRequest.HighestVersion, cancellationToken).ConfigureAwait(false);
+            answered?.Invoke(response);
+        });
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (await _requests.Reader.WaitToReadAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                while (_requests.Reader.TryPeek(out Func<KafkaConnection, CancellationToken, Task>? request))
+                {
+                    if (await TrySendAsync(request).ConfigureAwait(false))
+                    {
+                        _requests.Reader.TryRead(out _);
+                    }
+                    else
+                    {
+                        await Task.Delay(s_retryDelay, _time, _stopping.Token).ConfigureAwait(false);
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // the broker is gone, or this controller is
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogFailed(Broker.Id, e);
+        }
+    }
+
+    private async Task<bool> TrySendAsync(Func<KafkaConnection, CancellationToken, Task> request)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        limit.CancelAfter(_timeout);
+        try
+        {
+            _connection ??= await KafkaConnection.ConnectAsync(
+                _endpoint.Host, _endpoint.Port, "controller", _timeout, limit.Token).ConfigureAwait(false);
+            await request(_connection, limit.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is IOException || (e is OperationCanceledException && !_stopping.IsCancellationRequested))
+        {
+            LogRetry(Broker.Id, _endpoint.Host, _endpoint.Port, e.Message);
+            if (_connection is not null)
+            {
+                await _connection.DisposeAsync().ConfigureAwait(false);
+                _connection = null;
+            }
+            return false;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        if (_connection is not null)
+        {
+            await _connection.DisposeAsync().ConfigureAwait(false);
+        }
+        _stopping.Dispose();
+    }
+
+    [LoggerMessage(7001, LogLevel.Debug, "broker {Id} at {Host}:{Port} did not answer the controller, which tries again: {Reason}", EventName = "ControlRetry")]
+    private partial void LogRetry(int id, string host, int port, string reason);
+
+    [LoggerMessage(7002, LogLevel.Error, "the controller's line to broker {Id} failed", EventName = "ControlFailed")]
+    private partial void LogFailed(int id, Exception exception);
+}

@@ -1,0 +1,200 @@
+using System.Threading.Channels;
+using Broker.Engine.Coordination;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Controller;
+
+/// <summary>
+/// The controller: every broker runs one, the one that made <c>/controller</c> leads the cluster. Everything happens in one
+/// event loop. What it decides it first writes to the tree, on condition that its epoch still stands, and then tells the
+/// brokers. After Kafka's KafkaController in ZooKeeper mode. Thread-safe.
+/// </summary>
+internal sealed partial class ClusterController : IAsyncDisposable
+{
+    private readonly Channel<Func<Task>> _events =
+        Channel.CreateUnbounded<Func<Task>>(new UnboundedChannelOptions { SingleReader = true });
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly int _brokerId;
+    private readonly ICoordinationSession _session;
+    private readonly TimeSpan _socketTimeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly List<IDisposable> _watches = [];
+    private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, BrokerChannel> _channels = [];
+    private readonly HashSet<string> _deleting = new(StringComparer.Ordinal);
+    private IDisposable? _electionWatch;
+    private Task _running = Task.CompletedTask;
+    private int _epoch;
+    private int _epochVersion;
+    private volatile bool _isActive;
+
+    /// <param name="brokerId">This broker.</param>
+    /// <param name="session">Its session.</param>
+    /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The broker's log.</param>
+    public ClusterController(
+        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, TimeProvider time, ILogger logger)
+    {
+        _brokerId = brokerId;
+        _session = session;
+        _socketTimeout = socketTimeout;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>Whether this broker leads the cluster now.</summary>
+    public bool IsActive => _isActive;
+
+    /// <summary>The epoch this controller was elected in; 0 before the first time.</summary>
+    public int Epoch => _epoch;
+
+    private CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Takes part in the election from now on.</summary>
+    public async Task StartAsync()
+    {
+        _electionWatch = await _session.WatchAsync(
+            ClusterPaths.Controller, WatchKinds.Node, _ => Post(ElectAsync), Stopping).ConfigureAwait(false);
+        _running = Task.Run(RunAsync);
+        Post(ElectAsync);
+    }
+
+    private void Post(Func<Task> work) => _events.Writer.TryWrite(work);
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await foreach (Func<Task> work in _events.Reader.ReadAllAsync(Stopping).ConfigureAwait(false))
+            {
+                await RunOneAsync(work).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+            // stopped
+        }
+    }
+
+    private async Task RunOneAsync(Func<Task> work)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
+        }
+        catch (ControllerMovedException)
+        {
+            LogMoved();
+            await ResignAsync().ConfigureAwait(false);
+            Post(ElectAsync);
+        }
+        catch (CoordinationException e) when (e.Error == CoordinationError.SessionExpired)
+        {
+            await ResignAsync().ConfigureAwait(false);   // the broker opens a new session, with a new controller
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
+        {
+            LogEventFailed(e);
+        }
+    }
+
+    private async Task ElectAsync()
+    {
+        GetResult found = await _session.GetAsync(ClusterPaths.Controller, Stopping).ConfigureAwait(false);
+        if (found.Error == CoordinationError.None)
+        {
+            if (found.Stat.EphemeralOwner != _session.Id && _isActive)
+            {
+                await ResignAsync().ConfigureAwait(false);
+            }
+            return;
+        }
+        if (_isActive)
+        {
+            await ResignAsync().ConfigureAwait(false);
+        }
+        GetResult epoch = await _session.GetAsync(ClusterPaths.ControllerEpoch, Stopping).ConfigureAwait(false);
+        int next = epoch.Error == CoordinationError.None ? int.Parse(epoch.Data.Span, System.Globalization.CultureInfo.InvariantCulture) + 1 : 1;
+        byte[] data = System.Text.Encoding.ASCII.GetBytes($"{next}");
+        MultiResult won = await _session.MultiAsync(
+        [
+            CoordinationOperation.Create(
+                ClusterPaths.Controller, ClusterJson.Controller(_brokerId, _time.GetUtcNow().ToUnixTimeMilliseconds()), CreateMode.Ephemeral),
+            epoch.Error == CoordinationError.None
+                ? CoordinationOperation.Set(ClusterPaths.ControllerEpoch, data, epoch.Stat.Version)
+                : CoordinationOperation.Create(ClusterPaths.ControllerEpoch, data),
+        ], Stopping).ConfigureAwait(false);
+        if (won.Error is CoordinationError.NodeExists or CoordinationError.BadVersion)
+        {
+            return;   // another broker was quicker; the watch tells when it goes
+        }
+        won.Error.ThrowIfFailed(ClusterPaths.Controller);
+        _epoch = next;
+        _epochVersion = won.Results[1].Stat.Version;
+        _isActive = true;
+        LogElected(_epoch);
+        await TakeOverAsync().ConfigureAwait(false);
+    }
+
+    private async Task TakeOverAsync()
+    {
+        await WatchAsync(ClusterPaths.BrokerIds, ReadBrokersAsync).ConfigureAwait(false);
+        await WatchAsync(ClusterPaths.Topics, ReadTopicsAsync).ConfigureAwait(false);
+        await WatchAsync(ClusterPaths.DeleteTopics, ReadDeletionsAsync).ConfigureAwait(false);
+        await LoadTopicsAsync().ConfigureAwait(false);
+        await ReadBrokersAsync().ConfigureAwait(false);
+        await ReadDeletionsAsync().ConfigureAwait(false);
+    }
+
+    private async Task WatchAsync(string path, Func<Task> read)
+    {
+        int epoch = _epoch;
+        _watches.Add(await _session.WatchAsync(
+            path, WatchKinds.Children, _ => Post(() => IsCurrent(epoch) ? read() : Task.CompletedTask), Stopping).ConfigureAwait(false));
+    }
+
+    private bool IsCurrent(int epoch) => _isActive && _epoch == epoch;
+
+    private async Task ResignAsync()
+    {
+        _isActive = false;
+        _watches.ForEach(w => w.Dispose());
+        _watches.Clear();
+        foreach (ControlledTopic topic in _topics.Values)
+        {
+            topic.Watch.Dispose();
+        }
+        _topics.Clear();
+        _deleting.Clear();
+        BrokerChannel[] channels = [.. _channels.Values];
+        _channels.Clear();
+        foreach (BrokerChannel channel in channels)
+        {
+            await channel.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _electionWatch?.Dispose();
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        await ResignAsync().ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    /// <summary>Another controller leads: the epoch in the tree is not this one's any more.</summary>
+    private sealed class ControllerMovedException : Exception;
+
+    [LoggerMessage(7010, LogLevel.Information, "this broker is the controller, epoch {Epoch}", EventName = "Elected")]
+    private partial void LogElected(int epoch);
+
+    [LoggerMessage(7011, LogLevel.Warning, "another broker has become the controller; this one stands back", EventName = "Moved")]
+    private partial void LogMoved();
+
+    [LoggerMessage(7012, LogLevel.Error, "the controller failed to carry out an event", EventName = "EventFailed")]
+    private partial void LogEventFailed(Exception exception);
+}

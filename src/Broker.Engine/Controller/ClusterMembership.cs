@@ -1,0 +1,163 @@
+using Broker.Engine.Coordination;
+using Broker.Engine.Metadata;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Controller;
+
+/// <summary>
+/// A broker's place in the cluster: its session, its registration and its candidacy for controller. When the session expires
+/// all three are taken up anew. Thread-safe.
+/// </summary>
+internal sealed partial class ClusterMembership : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ICoordinationStore _store;
+    private readonly int _brokerId;
+    private readonly TimeSpan _sessionTimeout;
+    private readonly TimeSpan _socketTimeout;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private volatile ICoordinationSession? _session;
+    private volatile ClusterController? _controller;
+    private ITimer? _heartbeat;
+    private BrokerImage? _self;
+    private long _epoch = -1;
+
+    /// <param name="store">The tree.</param>
+    /// <param name="brokerId">This broker.</param>
+    /// <param name="sessionTimeout">zookeeper.session.timeout.ms.</param>
+    /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The broker's log.</param>
+    public ClusterMembership(
+        ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, TimeProvider time, ILogger logger)
+    {
+        _store = store;
+        _brokerId = brokerId;
+        _sessionTimeout = sessionTimeout;
+        _socketTimeout = socketTimeout;
+        _time = time;
+        _logger = logger;
+    }
+
+    public ICoordinationSession Session => _session ?? throw new InvalidOperationException("the broker has no session yet");
+
+    public ClusterController? Controller => _controller;
+
+    /// <summary>Number of the broker's registration; -1 before it.</summary>
+    public long BrokerEpoch => Interlocked.Read(ref _epoch);
+
+    /// <summary>Called with each new session, before the broker registers on it.</summary>
+    public Func<ICoordinationSession, Task>? SessionOpened { get; set; }
+
+    /// <summary>Opens the session; the broker is not registered yet.</summary>
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        ICoordinationSession session = await _store.OpenSessionAsync(_sessionTimeout, cancellationToken).ConfigureAwait(false);
+        foreach (string path in ClusterPaths.Persistent)
+        {
+            await session.EnsurePathAsync(path, cancellationToken).ConfigureAwait(false);
+        }
+        _session = session;
+        session.Ended.UnsafeRegister(static (me, _) => ((ClusterMembership)me!).OnSessionEnded(), this);
+        TimeSpan period = _sessionTimeout / 3;
+        _heartbeat ??= _time.CreateTimer(_ => Beat(), null, period, period);
+        if (SessionOpened is { } opened)
+        {
+            await opened(session).ConfigureAwait(false);
+        }
+    }
+
+    private void Beat()
+    {
+        ValueTask<CoordinationError> beat = _session!.HeartbeatAsync(CancellationToken.None);
+        if (!beat.IsCompletedSuccessfully)
+        {
+            _ = beat.AsTask();
+        }
+    }
+
+    /// <summary>Enters the cluster: clients and the controller see the broker from now on.</summary>
+    /// <exception cref="CoordinationException">Another broker has the id.</exception>
+    public async Task RegisterAsync(BrokerImage self, CancellationToken cancellationToken)
+    {
+        _self = self;
+        ICoordinationSession session = Session;
+        CreateResult created = await session.CreateAsync(
+            ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds()),
+            CreateMode.Ephemeral, cancellationToken).ConfigureAwait(false);
+        created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
+        Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, _time, _logger);
+        _controller = controller;
+        await controller.StartAsync().ConfigureAwait(false);
+    }
+
+    private void OnSessionEnded()
+    {
+        if (!_stopping.IsCancellationRequested)
+        {
+            _ = Task.Run(ReturnAsync);
+        }
+    }
+
+    private async Task ReturnAsync()
+    {
+        try
+        {
+            await _changing.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            try
+            {
+                LogReturning();
+                if (_controller is { } old)
+                {
+                    await old.DisposeAsync().ConfigureAwait(false);
+                }
+                await OpenAsync(_stopping.Token).ConfigureAwait(false);
+                if (_self is { } self)
+                {
+                    await RegisterAsync(self, _stopping.Token).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                _changing.Release();
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // the broker stops
+        }
+        catch (Exception e) when (e is CoordinationException or ObjectDisposedException)
+        {
+            LogLost(e.Message);
+        }
+    }
+
+    /// <summary>Leaves the cluster at once: the registration and the session are gone when this returns.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _changing.WaitAsync().ConfigureAwait(false);
+        _heartbeat?.Dispose();
+        if (_controller is { } controller)
+        {
+            await controller.DisposeAsync().ConfigureAwait(false);
+        }
+        if (_session is { } session)
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    [LoggerMessage(7040, LogLevel.Warning, "the coordination session has expired; the broker returns with a new one", EventName = "SessionExpired")]
+    private partial void LogReturning();
+
+    [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
+    private partial void LogLost(string reason);
+}

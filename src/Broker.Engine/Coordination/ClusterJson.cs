@@ -1,0 +1,210 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+using Broker.Engine.Metadata;
+
+namespace Broker.Engine.Coordination;
+
+/// <summary>A broker as it registers.</summary>
+internal sealed record BrokerRegistration(BrokerImage Broker, long Epoch);
+
+/// <summary>Which replicas a topic's partitions have.</summary>
+internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, ImmutableArray<int>> Partitions);
+
+/// <summary>A partition's state as the controller wrote it.</summary>
+internal sealed record PartitionStateNode(int Leader, int LeaderEpoch, ImmutableArray<int> InSyncReplicas, int ControllerEpoch, int Version);
+
+/// <summary>The data of the tree's nodes, in Kafka's own JSON (Kafka: ZkData). Reading throws <see cref="JsonException"/> or
+/// <see cref="FormatException"/> for what is not. Stateless.</summary>
+internal static class ClusterJson
+{
+    public static byte[] Broker(BrokerImage broker, long nowMs) => Write(json =>
+    {
+        BrokerEndpoint first = broker.Endpoints[0];
+        json.WriteStartObject("features");
+        json.WriteEndObject();
+        json.WriteStartObject("listener_security_protocol_map");
+        foreach (BrokerEndpoint endpoint in broker.Endpoints)
+        {
+            json.WriteString(endpoint.Listener, "PLAINTEXT");
+        }
+        json.WriteEndObject();
+        json.WriteStartArray("endpoints");
+        foreach (BrokerEndpoint endpoint in broker.Endpoints)
+        {
+            json.WriteStringValue($"{endpoint.Listener}://{endpoint.Host}:{endpoint.Port}");
+        }
+        json.WriteEndArray();
+        json.WriteNumber("jmx_port", -1);
+        json.WriteNumber("port", first.Port);
+        json.WriteString("host", first.Host);
+        json.WriteNumber("version", 5);
+        json.WriteString("timestamp", nowMs.ToString(CultureInfo.InvariantCulture));
+        if (broker.Rack is not null)
+        {
+            json.WriteString("rack", broker.Rack);
+        }
+    });
+
+    public static BrokerRegistration ReadBroker(int id, ReadOnlyMemory<byte> data, long epoch)
+    {
+        using var document = JsonDocument.Parse(data);
+        JsonElement root = document.RootElement;
+        var endpoints = ImmutableArray.CreateBuilder<BrokerEndpoint>();
+        foreach (JsonElement one in root.GetProperty("endpoints").EnumerateArray())
+        {
+            string text = one.GetString()!;
+            int scheme = text.IndexOf("://", StringComparison.Ordinal);
+            int colon = text.LastIndexOf(':');
+            endpoints.Add(new BrokerEndpoint(
+                text[..scheme], text[(scheme + 3)..colon], int.Parse(text.AsSpan(colon + 1), CultureInfo.InvariantCulture), 0));
+        }
+        string? rack = root.TryGetProperty("rack", out JsonElement r) ? r.GetString() : null;
+        return new BrokerRegistration(new BrokerImage(id, rack, endpoints.ToImmutable()), epoch);
+    }
+
+    public static byte[] Controller(int brokerId, long nowMs) => Write(json =>
+    {
+        json.WriteNumber("version", 2);
+        json.WriteNumber("brokerid", brokerId);
+        json.WriteString("timestamp", nowMs.ToString(CultureInfo.InvariantCulture));
+        json.WriteNumber("kraftControllerEpoch", -1);
+    });
+
+    public static int ReadController(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("brokerid").GetInt32();
+    }
+
+    public static byte[] Topic(TopicAssignment topic) => Write(json =>
+    {
+        json.WriteStartObject("removing_replicas");
+        json.WriteEndObject();
+        json.WriteStartObject("partitions");
+        foreach ((int partition, ImmutableArray<int> replicas) in topic.Partitions)
+        {
+            json.WriteStartArray(partition.ToString(CultureInfo.InvariantCulture));
+            WriteAll(json, replicas);
+            json.WriteEndArray();
+        }
+        json.WriteEndObject();
+        json.WriteString("topic_id", Uuids.Format(topic.Id));
+        json.WriteStartObject("adding_replicas");
+        json.WriteEndObject();
+        json.WriteNumber("version", 3);
+    });
+
+    public static TopicAssignment ReadTopic(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        var partitions = ImmutableSortedDictionary.CreateBuilder<int, ImmutableArray<int>>();
+        foreach (JsonProperty one in document.RootElement.GetProperty("partitions").EnumerateObject())
+        {
+            partitions[int.Parse(one.Name, CultureInfo.InvariantCulture)] = ReadInts(one.Value);
+        }
+        Guid id = document.RootElement.TryGetProperty("topic_id", out JsonElement text) && Uuids.TryParse(text.GetString(), out Guid parsed)
+            ? parsed : Guid.Empty;
+        return new TopicAssignment(id, partitions.ToImmutable());
+    }
+
+    public static byte[] PartitionState(PartitionStateNode state) => Write(json =>
+    {
+        json.WriteNumber("controller_epoch", state.ControllerEpoch);
+        json.WriteNumber("leader", state.Leader);
+        json.WriteNumber("version", 1);
+        json.WriteNumber("leader_epoch", state.LeaderEpoch);
+        json.WriteStartArray("isr");
+        WriteAll(json, state.InSyncReplicas);
+        json.WriteEndArray();
+    });
+
+    public static PartitionStateNode ReadPartitionState(ReadOnlyMemory<byte> data, int version)
+    {
+        using var document = JsonDocument.Parse(data);
+        JsonElement root = document.RootElement;
+        return new PartitionStateNode(
+            root.GetProperty("leader").GetInt32(), root.GetProperty("leader_epoch").GetInt32(),
+            ReadInts(root.GetProperty("isr")), root.GetProperty("controller_epoch").GetInt32(), version);
+    }
+
+    public static byte[] Config(IEnumerable<KeyValuePair<string, string>> entries) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteStartObject("config");
+        foreach ((string name, string value) in entries)
+        {
+            json.WriteString(name, value);
+        }
+        json.WriteEndObject();
+    });
+
+    public static Dictionary<string, string> ReadConfig(ReadOnlyMemory<byte> data)
+    {
+        var entries = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (!data.IsEmpty)
+        {
+            using var document = JsonDocument.Parse(data);
+            foreach (JsonProperty one in document.RootElement.GetProperty("config").EnumerateObject())
+            {
+                entries[one.Name] = one.Value.GetString() ?? "";
+            }
+        }
+        return entries;
+    }
+
+    public static byte[] ConfigChange(string entityPath) => Write(json =>
+    {
+        json.WriteNumber("version", 2);
+        json.WriteString("entity_path", entityPath);
+    });
+
+    public static byte[] ClusterId(string id) => Write(json =>
+    {
+        json.WriteString("version", "1");
+        json.WriteString("id", id);
+    });
+
+    public static string ReadClusterId(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("id").GetString()!;
+    }
+
+    public static byte[] ProducerIdBlock(int broker, long start, long end) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteNumber("broker", broker);
+        json.WriteString("block_start", start.ToString(CultureInfo.InvariantCulture));
+        json.WriteString("block_end", end.ToString(CultureInfo.InvariantCulture));
+    });
+
+    public static long ReadProducerIdBlockEnd(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return long.Parse(document.RootElement.GetProperty("block_end").GetString()!, CultureInfo.InvariantCulture);
+    }
+
+    private static ImmutableArray<int> ReadInts(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
+
+    private static void WriteAll(Utf8JsonWriter json, ImmutableArray<int> values)
+    {
+        foreach (int value in values)
+        {
+            json.WriteNumberValue(value);
+        }
+    }
+
+    private static byte[] Write(Action<Utf8JsonWriter> body)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            body(json);
+            json.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+}

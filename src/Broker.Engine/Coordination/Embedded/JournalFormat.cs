@@ -1,0 +1,177 @@
+using System.Buffers.Binary;
+using System.Text;
+using Broker.Protocol.Wire;
+
+namespace Broker.Engine.Coordination.Embedded;
+
+/// <summary>
+/// The bytes of the journal and the snapshot. A journal is a run of entries: length (4), CRC-32C of what follows (4), zxid
+/// (8), time (8), count of changes (4), changes. A snapshot is a magic (8), then one entry of the same frame that holds zxid,
+/// epoch and all persistent nodes. All numbers big-endian. Ephemeral nodes and sessions are not stored: they end with the
+/// host. Stateless.
+/// </summary>
+internal static class JournalFormat
+{
+    private const int FrameBytes = 8;
+    private const long SnapshotMagic = 0x57484C5354524545;   // "WHLSTREE"
+
+    /// <summary>Appends a transaction's stored changes.</summary>
+    public static void WriteTransaction(KafkaWriter writer, Transaction transaction)
+    {
+        int frame = BeginFrame(writer);
+        writer.WriteInt64(transaction.Zxid);
+        writer.WriteInt64(transaction.TimeMs);
+        int countAt = writer.ReserveInt32();
+        int count = 0;
+        foreach (Change change in transaction.Changes)
+        {
+            if (!IsStored(change))
+            {
+                continue;
+            }
+            count++;
+            writer.WriteInt8((sbyte)change.Kind);
+            WriteBlob(writer, Encoding.UTF8.GetBytes(change.Path));
+            WriteBlob(writer, change.Data.Span);
+        }
+        writer.PatchInt32(countAt, count);
+        EndFrame(writer, frame);
+    }
+
+    /// <summary>Whether a change outlives the host: a persistent node's.</summary>
+    public static bool IsStored(in Change change) => change.SessionId == 0
+        && change.Kind is ChangeKind.Create or ChangeKind.Set or ChangeKind.Delete;
+
+    /// <summary>Reads the transactions of a journal up to the first entry that is torn or damaged.</summary>
+    /// <returns>Bytes that were good.</returns>
+    public static int ReadJournal(ReadOnlySpan<byte> bytes, Action<Transaction> replay)
+    {
+        int at = 0;
+        while (TryReadFrame(bytes[at..], out ReadOnlySpan<byte> body))
+        {
+            var reader = new BlobReader(body);
+            long zxid = reader.Int64();
+            long time = reader.Int64();
+            var changes = new List<Change>();
+            for (int i = reader.Int32(); i > 0; i--)
+            {
+                var kind = (ChangeKind)reader.Byte();
+                string path = Encoding.UTF8.GetString(reader.Blob());
+                changes.Add(new Change(kind, path, reader.Blob().ToArray(), 0));
+            }
+            replay(new Transaction(zxid, time, changes));
+            at += FrameBytes + body.Length;
+        }
+        return at;
+    }
+
+    public static void WriteSnapshot(KafkaWriter writer, NodeTree tree, int epoch)
+    {
+        writer.WriteInt64(SnapshotMagic);
+        int frame = BeginFrame(writer);
+        writer.WriteInt64(tree.Zxid);
+        writer.WriteInt32(epoch);
+        List<Node> nodes = [.. tree.Nodes.Where(n => n.EphemeralOwner == 0).OrderBy(n => n.Path, StringComparer.Ordinal)];
+        writer.WriteInt32(nodes.Count);
+        foreach (Node node in nodes)
+        {
+            WriteBlob(writer, Encoding.UTF8.GetBytes(node.Path));
+            WriteBlob(writer, node.Data.Span);
+            writer.WriteInt64(node.Czxid);
+            writer.WriteInt64(node.Mzxid);
+            writer.WriteInt64(node.Pzxid);
+            writer.WriteInt64(node.CtimeMs);
+            writer.WriteInt64(node.MtimeMs);
+            writer.WriteInt32(node.Version);
+            writer.WriteInt32(node.ChildrenCreated);
+        }
+        EndFrame(writer, frame);
+    }
+
+    /// <returns>The epoch of the store that wrote it.</returns>
+    /// <exception cref="CoordinationStoreException">It is damaged.</exception>
+    public static int ReadSnapshot(ReadOnlySpan<byte> bytes, NodeTree tree)
+    {
+        if (bytes.Length < 8 || BinaryPrimitives.ReadInt64BigEndian(bytes) != SnapshotMagic
+            || !TryReadFrame(bytes[8..], out ReadOnlySpan<byte> body))
+        {
+            throw new CoordinationStoreException("the snapshot of the cluster's state is damaged");
+        }
+        var reader = new BlobReader(body);
+        tree.Advance(reader.Int64());
+        int epoch = reader.Int32();
+        for (int i = reader.Int32(); i > 0; i--)
+        {
+            tree.Restore(new Node
+            {
+                Path = Encoding.UTF8.GetString(reader.Blob()),
+                Data = reader.Blob().ToArray(),
+                Czxid = reader.Int64(),
+                Mzxid = reader.Int64(),
+                Pzxid = reader.Int64(),
+                CtimeMs = reader.Int64(),
+                MtimeMs = reader.Int64(),
+                Version = reader.Int32(),
+                ChildrenCreated = reader.Int32(),
+            });
+        }
+        return epoch;
+    }
+
+    private static int BeginFrame(KafkaWriter writer)
+    {
+        int at = writer.ReserveInt32();
+        writer.ReserveInt32();
+        return at;
+    }
+
+    private static void EndFrame(KafkaWriter writer, int at)
+    {
+        ReadOnlySpan<byte> body = writer.WrittenSpan[(at + FrameBytes)..];
+        writer.PatchInt32(at + 4, (int)Crc32C.Compute(body));
+        writer.PatchInt32(at, body.Length);
+    }
+
+    private static bool TryReadFrame(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> body)
+    {
+        body = default;
+        if (bytes.Length < FrameBytes)
+        {
+            return false;
+        }
+        int length = BinaryPrimitives.ReadInt32BigEndian(bytes);
+        if (length <= 0 || length > bytes.Length - FrameBytes)
+        {
+            return false;
+        }
+        body = bytes.Slice(FrameBytes, length);
+        return Crc32C.Compute(body) == BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
+    }
+
+    private static void WriteBlob(KafkaWriter writer, ReadOnlySpan<byte> bytes)
+    {
+        writer.WriteInt32(bytes.Length);
+        writer.WriteRaw(bytes);
+    }
+
+    /// <summary>Reads a frame's body, whose CRC was right.</summary>
+    private ref struct BlobReader(ReadOnlySpan<byte> bytes)
+    {
+        private ReadOnlySpan<byte> _rest = bytes;
+
+        public byte Byte() => Take(1)[0];
+
+        public int Int32() => BinaryPrimitives.ReadInt32BigEndian(Take(4));
+
+        public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
+
+        public ReadOnlySpan<byte> Blob() => Take(Int32());
+
+        private ReadOnlySpan<byte> Take(int count)
+        {
+            ReadOnlySpan<byte> taken = _rest[..count];
+            _rest = _rest[count..];
+            return taken;
+        }
+    }
+}

@@ -1,0 +1,296 @@
+using System.Text;
+using Broker.Engine.Metadata;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Groups;
+
+/// <summary>An offset to commit.</summary>
+internal readonly record struct OffsetToCommit(TopicPartition Partition, CommittedOffset Offset);
+
+/// <summary>Committing, reading, deleting and ageing of offsets.</summary>
+internal sealed partial class GroupCoordinator
+{
+    public OffsetCommitResponse Commit(OffsetCommitRequest request, short version)
+    {
+        ErrorCode error = Check(request.GroupId, emptyAllowed: true);
+        if (error != ErrorCode.None)
+        {
+            return CommitResponse(request, version, (_, _) => error, []);
+        }
+        ClassicGroup? group = _groups.GetValueOrDefault(request.GroupId);
+        if (group is null)
+        {
+            if (request.GenerationIdOrMemberEpoch >= 0)
+            {
+                return CommitResponse(request, version, (_, _) => ErrorCode.IllegalGeneration, []);
+            }
+            group = _groups.GetOrAdd(request.GroupId, static id => new ClassicGroup(id));
+        }
+        lock (group.Lock)
+        {
+            error = CheckCommit(group, request);
+            if (error != ErrorCode.None)
+            {
+                return CommitResponse(request, version, (_, _) => error, []);
+            }
+            if (group.Find(request.MemberId) is { } member)
+            {
+                member.Heartbeat.Set(member.SessionTimeoutMs);
+            }
+            return Store(group, request, version);
+        }
+    }
+
+    /// <summary>After Kafka's ClassicGroup.validateOffsetCommit (trap 52).</summary>
+    private static ErrorCode CheckCommit(ClassicGroup group, OffsetCommitRequest request)
+    {
+        if (group.State == GroupState.Dead)
+        {
+            return ErrorCode.CoordinatorNotAvailable;
+        }
+        int generation = request.GenerationIdOrMemberEpoch;
+        if (generation < 0 && group.State == GroupState.Empty)
+        {
+            return ErrorCode.None;
+        }
+        if (generation < 0 && request.MemberId.Length == 0 && request.GroupInstanceId is null)
+        {
+            return ErrorCode.UnknownMemberId;   // a group with members takes commits of members only
+        }
+        ErrorCode error = CheckMember(group, request.MemberId, request.GroupInstanceId);
+        return error != ErrorCode.None ? error
+            : generation != group.Generation ? ErrorCode.IllegalGeneration
+            : group.State == GroupState.CompletingRebalance ? ErrorCode.RebalanceInProgress : ErrorCode.None;
+    }
+
+    private OffsetCommitResponse Store(ClassicGroup group, OffsetCommitRequest request, short version)
+    {
+        var accepted = new List<OffsetToCommit>();
+        long now = _clock.UnixMs;
+        OffsetCommitResponse response = CommitResponse(
+            request, version,
+            (partition, asked) =>
+            {
+                if (Encoding.UTF8.GetByteCount(asked.CommittedMetadata ?? "") > Options.MetadataBytesMax)
+                {
+                    return ErrorCode.OffsetMetadataTooLarge;
+                }
+                accepted.Add(new OffsetToCommit(partition, new CommittedOffset(
+                    asked.CommittedOffset, asked.CommittedLeaderEpoch, asked.CommittedMetadata ?? "", now, Guid.Empty)));
+                return ErrorCode.None;
+            },
+            accepted);
+        if (accepted.Count == 0)
+        {
+            return response;
+        }
+        ErrorCode error = Write(
+            group.GroupId,
+            [.. accepted.Select(a => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, a.Partition), OffsetsLog.OffsetValue(a.Offset)))]);
+        if (error != ErrorCode.None)
+        {
+            return CommitResponse(request, version, (_, _) => error, []);
+        }
+        foreach (OffsetToCommit one in accepted)
+        {
+            group.Offsets[one.Partition] = one.Offset;
+        }
+        if (group.StateSinceMs < 0)
+        {
+            group.StateSinceMs = now;
+        }
+        Interlocked.Add(ref _commits, accepted.Count);
+        return response;
+    }
+
+    private OffsetCommitResponse CommitResponse(
+        OffsetCommitRequest request, short version,
+        Func<TopicPartition, OffsetCommitRequest.OffsetCommitRequestPartition, ErrorCode> decide, List<OffsetToCommit> accepted)
+    {
+        MetadataImage image = _metadata.Current;
+        var response = new OffsetCommitResponse();
+        foreach (OffsetCommitRequest.OffsetCommitRequestTopic topic in request.Topics)
+        {
+            var answer = new OffsetCommitResponse.OffsetCommitResponseTopic { Name = topic.Name, TopicId = topic.TopicId };
+            string? name = version >= 10 ? image.Topic(topic.TopicId)?.Name : topic.Name;
+            foreach (OffsetCommitRequest.OffsetCommitRequestPartition partition in topic.Partitions)
+            {
+                ErrorCode error = name is null ? ErrorCode.UnknownTopicId
+                    : image.Partition(name, partition.PartitionIndex) is null ? ErrorCode.UnknownTopicOrPartition
+                    : decide(new TopicPartition(name, partition.PartitionIndex), partition);
+                answer.Partitions.Add(new() { PartitionIndex = partition.PartitionIndex, ErrorCode = error });
+            }
+            response.Topics.Add(answer);
+        }
+        return response;
+    }
+
+    /// <summary>Reads a group's offsets.</summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="offsets">All of its offsets; empty for a group that is not there.</param>
+    public ErrorCode Offsets(string groupId, out IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets)
+    {
+        offsets = new Dictionary<TopicPartition, CommittedOffset>();
+        ErrorCode error = Check(groupId, emptyAllowed: true);
+        if (error == ErrorCode.None && _groups.TryGetValue(groupId, out ClassicGroup? group))
+        {
+            lock (group.Lock)
+            {
+                offsets = new Dictionary<TopicPartition, CommittedOffset>(group.Offsets);
+            }
+        }
+        return error;
+    }
+
+    /// <summary>Whether a member that asks for offsets is who it says (OffsetFetch v9+); classic groups do not check.</summary>
+    public OffsetDeleteResponse DeleteOffsets(OffsetDeleteRequest request)
+    {
+        var response = new OffsetDeleteResponse { ErrorCode = Check(request.GroupId) };
+        if (response.ErrorCode != ErrorCode.None)
+        {
+            return response;
+        }
+        if (!_groups.TryGetValue(request.GroupId, out ClassicGroup? group))
+        {
+            response.ErrorCode = ErrorCode.GroupIdNotFound;
+            return response;
+        }
+        lock (group.Lock)
+        {
+            HashSet<string>? subscribed = group.State == GroupState.Empty ? [] : group.SubscribedTopics();
+            if (group.State == GroupState.Dead || subscribed is null)
+            {
+                response.ErrorCode = group.State == GroupState.Dead ? ErrorCode.GroupIdNotFound : ErrorCode.NonEmptyGroup;
+                return response;
+            }
+            var gone = new List<TopicPartition>();
+            foreach (OffsetDeleteRequest.OffsetDeleteRequestTopic topic in request.Topics)
+            {
+                response.Topics.Add(Delete(topic, subscribed, gone));
+            }
+            gone.RemoveAll(p => !group.Offsets.ContainsKey(p));
+            response.ErrorCode = Forget(group, gone);
+            return response;
+        }
+    }
+
+    private OffsetDeleteResponse.OffsetDeleteResponseTopic Delete(
+        OffsetDeleteRequest.OffsetDeleteRequestTopic topic, HashSet<string> subscribed, List<TopicPartition> gone)
+    {
+        var answer = new OffsetDeleteResponse.OffsetDeleteResponseTopic { Name = topic.Name };
+        foreach (OffsetDeleteRequest.OffsetDeleteRequestPartition partition in topic.Partitions)
+        {
+            ErrorCode error = _metadata.Current.Partition(topic.Name, partition.PartitionIndex) is null ? ErrorCode.UnknownTopicOrPartition
+                : subscribed.Contains(topic.Name) ? ErrorCode.GroupSubscribedToTopic : ErrorCode.None;
+            if (error == ErrorCode.None)
+            {
+                gone.Add(new TopicPartition(topic.Name, partition.PartitionIndex));
+            }
+            answer.Partitions.Add(new() { PartitionIndex = partition.PartitionIndex, ErrorCode = error });
+        }
+        return answer;
+    }
+
+    /// <summary>Takes offsets away, in the log and here.</summary>
+    private ErrorCode Forget(ClassicGroup group, IReadOnlyCollection<TopicPartition> partitions)
+    {
+        if (partitions.Count == 0)
+        {
+            return ErrorCode.None;
+        }
+        ErrorCode error = Write(
+            group.GroupId, [.. partitions.Select(p => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, p), null))]);
+        if (error == ErrorCode.None)
+        {
+            foreach (TopicPartition partition in partitions)
+            {
+                group.Offsets.Remove(partition);
+            }
+        }
+        return error;
+    }
+
+    /// <summary>Topics are gone: so are the offsets in them.</summary>
+    public void OnTopicsDeleted(IReadOnlySet<string> topics)
+    {
+        foreach (ClassicGroup group in _groups.Values)
+        {
+            lock (group.Lock)
+            {
+                _ = Forget(group, [.. group.Offsets.Keys.Where(p => topics.Contains(p.Topic))]);
+            }
+        }
+    }
+
+    /// <summary>Ages offsets and lets go of groups with nothing left (KIP-211, trap 44): an empty group's offsets age from the
+    /// moment it became empty, those of one without members ever from their commit; topics that members read do not age.</summary>
+    public void ExpireOffsets()
+    {
+        long now = _clock.UnixMs;
+        foreach (ClassicGroup group in _groups.Values)
+        {
+            lock (group.Lock)
+            {
+                if (Check(group.GroupId, emptyAllowed: true) == ErrorCode.None)
+                {
+                    _ = Forget(group, [.. group.Offsets.Where(o => IsExpired(group, o.Key, o.Value, now)).Select(o => o.Key)]);
+                    if (group is { State: GroupState.Empty, Offsets.Count: 0, PendingMembers.Count: 0, Count: 0 })
+                    {
+                        _ = Bury(group);
+                    }
+                }
+            }
+        }
+    }
+
+    private bool IsExpired(ClassicGroup group, TopicPartition partition, CommittedOffset offset, long now)
+    {
+        long since = group.State switch
+        {
+            GroupState.Empty when group.ProtocolType is not null => Math.Max(group.StateSinceMs, offset.CommitMs),
+            GroupState.Empty => offset.CommitMs,
+            GroupState.Stable when group.SubscribedTopics() is { } topics && !topics.Contains(partition.Topic) => offset.CommitMs,
+            _ => long.MaxValue,
+        };
+        return since != long.MaxValue && now - since >= Options.OffsetsRetentionMs;
+    }
+
+    /// <summary>An empty group ends: its record is taken away.</summary>
+    private ErrorCode Bury(ClassicGroup group)
+    {
+        ErrorCode error = group.Generation == 0 && group.ProtocolType is null
+            ? ErrorCode.None : Write(group.GroupId, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), null)]);
+        if (error == ErrorCode.None)
+        {
+            group.MoveTo(GroupState.Dead, _clock.UnixMs);
+            _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
+        }
+        return error;
+    }
+
+    public ErrorCode Delete(string groupId)
+    {
+        ErrorCode error = Check(groupId);
+        if (error != ErrorCode.None)
+        {
+            return error;
+        }
+        if (!_groups.TryGetValue(groupId, out ClassicGroup? group))
+        {
+            return ErrorCode.GroupIdNotFound;
+        }
+        lock (group.Lock)
+        {
+            if (group.State == GroupState.Dead)
+            {
+                return ErrorCode.GroupIdNotFound;
+            }
+            if (group.State != GroupState.Empty || group.PendingMembers.Count > 0)
+            {
+                return ErrorCode.NonEmptyGroup;
+            }
+            error = Forget(group, [.. group.Offsets.Keys]);
+            return error == ErrorCode.None ? Bury(group) : error;
+        }
+    }
+}

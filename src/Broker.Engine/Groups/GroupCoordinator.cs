@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using Broker.Engine.Metadata;
+using Broker.Engine.Purgatory;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Engine.Timing;
+using Broker.Protocol.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Groups;
+
+/// <summary>
+/// Coordinates the groups whose partition of <c>__consumer_offsets</c> this broker leads. Each group has a lock of its own; what
+/// it decides is in the log before it is answered. After Kafka's GroupCoordinator and GroupMetadataManager. Thread-safe.
+/// </summary>
+internal sealed partial class GroupCoordinator
+{
+    private readonly ConcurrentDictionary<string, ClassicGroup> _groups = new(StringComparer.Ordinal);
+
+    /// <summary>Partitions of the offsets topic that this broker leads: false while they load.</summary>
+    private readonly ConcurrentDictionary<int, bool> _owned = new();
+
+    private readonly ReplicaManager _replicas;
+    private readonly MetadataCache _metadata;
+    private readonly WorkerThreads _workers;
+    private readonly DelayedOperationPurgatory _rebalances;
+    private readonly DelayedOperationPurgatory _heartbeats;
+    private readonly MonotonicClock _clock;
+    private readonly ILogger _logger;
+    private long _commits;
+    private long _rebalancesDone;
+
+    public GroupCoordinator(
+        GroupOptions options, ReplicaManager replicas, MetadataCache metadata, WorkerThreads workers,
+        DelayedOperationPurgatory rebalances, DelayedOperationPurgatory heartbeats, MonotonicClock clock, ILogger logger)
+    {
+        Options = options;
+        _replicas = replicas;
+        _metadata = metadata;
+        _workers = workers;
+        _rebalances = rebalances;
+        _heartbeats = heartbeats;
+        _clock = clock;
+        _logger = logger;
+    }
+
+    public GroupOptions Options { get; }
+
+    /// <summary>Groups coordinated here.</summary>
+    public ICollection<ClassicGroup> Groups => _groups.Values;
+
+    /// <summary>Offsets committed since the start.</summary>
+    public long Commits => Interlocked.Read(ref _commits);
+
+    /// <summary>Rebalances completed since the start.</summary>
+    public long RebalancesCompleted => Interlocked.Read(ref _rebalancesDone);
+
+    /// <summary>Partition of the offsets topic that a group's records go to; -1 while the topic is not there (trap 46).</summary>
+    public int PartitionFor(string groupId) =>
+        _metadata.Current.Topic(InternalTopics.ConsumerOffsets) is { Partitions.Length: > 0 and int count }
+            ? (int)((uint)(JavaHash(groupId) & int.MaxValue) % (uint)count) : -1;
+
+    /// <summary>String.hashCode of Java, over UTF-16 units.</summary>
+    internal static int JavaHash(string text)
+    {
+        int hash = 0;
+        foreach (char c in text)
+        {
+            hash = unchecked((31 * hash) + c);
+        }
+        return hash;
+    }
+
+    /// <summary>Whether this broker may speak for the group now.</summary>
+    private ErrorCode Check(string groupId, bool emptyAllowed = false)
+    {
+        if (groupId.Length == 0 && !emptyAllowed)
+        {
+            return ErrorCode.InvalidGroupId;
+        }
+        int partition = PartitionFor(groupId);
+        return partition < 0 ? ErrorCode.CoordinatorNotAvailable
+            : !_owned.TryGetValue(partition, out bool loaded) ? ErrorCode.NotCoordinator
+            : loaded ? ErrorCode.None : ErrorCode.CoordinatorLoadInProgress;
+    }
+
+    /// <summary>This broker leads a partition of the offsets topic: its groups are loaded in the background.</summary>
+    public void OnBecameLeader(Partition partition)
+    {
+        if (partition.Topic.Name == InternalTopics.ConsumerOffsets && _owned.TryAdd(partition.Index, false))
+        {
+            _workers.Run(() => Load(partition));
+        }
+    }
+
+    /// <summary>This broker leads the partition no more: its groups are forgotten, their members told.</summary>
+    public void OnResigned(TopicPartition partition)
+    {
+        if (partition.Topic != InternalTopics.ConsumerOffsets || !_owned.TryRemove(partition.Partition, out _))
+        {
+            return;
+        }
+        foreach (ClassicGroup group in _groups.Values.Where(g => PartitionFor(g.GroupId) == partition.Partition))
+        {
+            Unload(group);
+        }
+    }
+
+    private void Unload(ClassicGroup group)
+    {
+        _groups.TryRemove(group.GroupId, out _);
+        lock (group.Lock)
+        {
+            foreach (GroupMember member in group.Members)
+            {
+                member.Heartbeat.Cancel();
+                member.AnswerJoin(JoinError(member.MemberId, ErrorCode.NotCoordinator));
+                member.AnswerSync(new SyncGroupResponse { ErrorCode = ErrorCode.NotCoordinator });
+            }
+            foreach (GroupTimer pending in group.PendingMembers.Values)
+            {
+                pending.Cancel();
+            }
+            group.Rebalance?.Cancel();
+            group.SyncDeadline?.Cancel();
+            group.MoveTo(GroupState.Dead, _clock.UnixMs);
+        }
+    }
+
+    private void Load(Partition partition)
+    {
+        long began = _clock.NowMs;
+        var loader = new GroupLoader();
+        try
+        {
+            loader.Read(partition.Log);
+        }
+        catch (IOException e)
+        {
+            LogLoadFailed(partition.Index, e.Message);
+            return;   // stays in COORDINATOR_LOAD_IN_PROGRESS: nothing wrong is said
+        }
+        foreach (string id in loader.Groups.Keys.Union(loader.Offsets.Where(o => o.Value.Count > 0).Select(o => o.Key)))
+        {
+            Restore(id, loader);
+        }
+        if (_owned.TryUpdate(partition.Index, true, false))
+        {
+            LogLoaded(partition.Index, loader.Groups.Count, loader.Offsets.Values.Sum(o => o.Count), _clock.NowMs - began, loader.Unknown);
+        }
+    }
+
+    private void Restore(string id, GroupLoader loader)
+    {
+        var group = new ClassicGroup(id);
+        lock (group.Lock)
+        {
+            if (loader.Groups.TryGetValue(id, out GroupMetadataValue? value))
+            {
+                group.Generation = value.Generation;
+                group.Protocol = value.Protocol;
+                group.MoveTo(value.Members.Count == 0 ? GroupState.Empty : GroupState.Stable, value.CurrentStateTimestamp);
+                foreach (GroupMetadataValue.MemberMetadata stored in value.Members)
+                {
+                    GroupMember member = NewMember(
+                        group, stored.MemberId, stored.GroupInstanceId, stored.ClientId, stored.ClientHost, stored.SessionTimeout,
+                        stored.RebalanceTimeout < 0 ? stored.SessionTimeout : stored.RebalanceTimeout, value.ProtocolType,
+                        [KeyValuePair.Create(value.Protocol ?? "", stored.Subscription.ToArray())]);
+                    member.Assignment = stored.Assignment.ToArray();
+                    group.Add(member);
+                    member.Heartbeat.Set(member.SessionTimeoutMs);
+                }
+                group.ProtocolType = value.ProtocolType;
+                group.LeaderId = value.Leader;
+            }
+            foreach ((TopicPartition partition, CommittedOffset offset) in loader.Offsets.GetValueOrDefault(id, []))
+            {
+                group.Offsets[partition] = offset;
+            }
+            _groups[id] = group;
+        }
+    }
+
+    /// <summary>Writes records of a group to its partition; the error is the one that clients understand.</summary>
+    private ErrorCode Write(string groupId, IReadOnlyList<OffsetsLog.Entry> entries)
+    {
+        int index = PartitionFor(groupId);
+        if (index < 0 || _replicas.Partitions.Find(new TopicPartition(InternalTopics.ConsumerOffsets, index)) is not { } partition)
+        {
+            return ErrorCode.NotCoordinator;
+        }
+        return OffsetsLog.Append(partition, entries, _clock.UnixMs) switch
+        {
+            ErrorCode.None => ErrorCode.None,
+            ErrorCode.NotLeaderOrFollower or ErrorCode.KafkaStorageError => ErrorCode.NotCoordinator,
+            ErrorCode.UnknownTopicOrPartition or ErrorCode.NotEnoughReplicas => ErrorCode.CoordinatorNotAvailable,
+            ErrorCode.MessageTooLarge or ErrorCode.RecordListTooLarge => ErrorCode.UnknownServerError,
+            ErrorCode other => other,
+        };
+    }
+
+    private ErrorCode WriteGroup(ClassicGroup group, IReadOnlyDictionary<string, byte[]>? assignments) =>
+        Write(group.GroupId, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), OffsetsLog.GroupValue(group, assignments))]);
+
+    [LoggerMessage(5001, LogLevel.Information, "offsets partition {Partition}: {Groups} groups and {Offsets} offsets loaded in {Ms} ms ({Unknown} records of unknown types left alone)", EventName = "GroupsLoaded")]
+    private partial void LogLoaded(int partition, int groups, int offsets, long ms, int unknown);
+
+    [LoggerMessage(5002, LogLevel.Error, "offsets partition {Partition} could not be loaded: {Reason}", EventName = "GroupsLoadFailed")]
+    private partial void LogLoadFailed(int partition, string reason);
+
+    [LoggerMessage(5003, LogLevel.Information, "group {Group}: generation {Generation} with {Members} members ({Reason})", EventName = "Rebalanced")]
+    private partial void LogGeneration(string group, int generation, int members, string reason);
+
+    [LoggerMessage(5004, LogLevel.Information, "group {Group}: member {Member} is gone ({Reason})", EventName = "MemberGone")]
+    private partial void LogMemberGone(string group, string member, string reason);
+}

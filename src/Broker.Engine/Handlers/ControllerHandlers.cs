@@ -1,0 +1,51 @@
+using Broker.Engine.Metadata;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Handlers;
+
+/// <summary>LeaderAndIsr: takes the roles that the controller gives.</summary>
+internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, Func<long> brokerEpoch)
+    : DirectHandler<LeaderAndIsrRequest, LeaderAndIsrResponse>
+{
+    public override bool IsAdvertised => false;
+
+    protected override LeaderAndIsrResponse Handle(RequestContext context, LeaderAndIsrRequest request) =>
+        BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch())
+            ? new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleBrokerEpoch } : replicas.Apply(request);
+}
+
+/// <summary>StopReplica: lets replicas go.</summary>
+internal sealed class StopReplicaHandler(ReplicaManager replicas, Func<long> brokerEpoch)
+    : DirectHandler<StopReplicaRequest, StopReplicaResponse>
+{
+    public override bool IsAdvertised => false;
+
+    protected override StopReplicaResponse Handle(RequestContext context, StopReplicaRequest request) =>
+        BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch())
+            ? new StopReplicaResponse { ErrorCode = ErrorCode.StaleBrokerEpoch } : replicas.Apply(request);
+}
+
+/// <summary>UpdateMetadata: publishes the controller's picture of the cluster.</summary>
+internal sealed class UpdateMetadataHandler(MetadataCache metadata, Func<long> brokerEpoch)
+    : DirectHandler<UpdateMetadataRequest, UpdateMetadataResponse>
+{
+    public override bool IsAdvertised => false;
+
+    protected override UpdateMetadataResponse Handle(RequestContext context, UpdateMetadataRequest request)
+    {
+        if (BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch()))
+        {
+            return new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+        }
+        metadata.Apply(request);
+        return new UpdateMetadataResponse();
+    }
+}
+
+/// <summary>A controller's request for an earlier life of this broker must not be carried out (KIP-380).</summary>
+internal static class BrokerEpochs
+{
+    public static bool IsStale(long requested, long current) => requested >= 0 && requested < current;
+}

@@ -1,0 +1,61 @@
+using Broker.Engine.Metadata;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Handlers;
+
+/// <summary>DeleteRecords: moves the first readable offset; -1 is the high watermark (trap 45).</summary>
+internal sealed class DeleteRecordsHandler(ReplicaManager replicas, MetadataCache metadata)
+    : DirectHandler<DeleteRecordsRequest, DeleteRecordsResponse>
+{
+    private const long HighWatermark = -1;
+    private const long NoLowWatermark = -1;
+
+    protected override DeleteRecordsResponse Handle(RequestContext context, DeleteRecordsRequest request)
+    {
+        var response = new DeleteRecordsResponse();
+        foreach (DeleteRecordsRequest.DeleteRecordsTopic topic in request.Topics)
+        {
+            var results = new DeleteRecordsResponse.DeleteRecordsTopicResult { Name = topic.Name };
+            foreach (DeleteRecordsRequest.DeleteRecordsPartition asked in topic.Partitions)
+            {
+                (ErrorCode error, long low) = Delete(new TopicPartition(topic.Name, asked.PartitionIndex), asked.Offset);
+                results.Partitions.Add(new() { PartitionIndex = asked.PartitionIndex, ErrorCode = error, LowWatermark = low });
+            }
+            response.Topics.Add(results);
+        }
+        return response;
+    }
+
+    private (ErrorCode Error, long LowWatermark) Delete(TopicPartition id, long offset)
+    {
+        if (InternalTopics.Contains(id.Topic))
+        {
+            return (ErrorCode.InvalidTopicException, NoLowWatermark);
+        }
+        if (replicas.Partitions.Find(id) is not { } partition)
+        {
+            return (ReplicaManager.MissingPartitionError(metadata.Current, id.Topic, id.Partition), NoLowWatermark);
+        }
+        if (!partition.Role.IsLeader)
+        {
+            return (ErrorCode.NotLeaderOrFollower, NoLowWatermark);
+        }
+        if (!partition.Log.Config.CleanupPolicyDelete)
+        {
+            return (ErrorCode.PolicyViolation, NoLowWatermark);
+        }
+        long target = offset == HighWatermark ? partition.HighWatermark : offset;
+        try
+        {
+            return target >= 0 && partition.Log.IncrementLogStartOffset(target, partition.HighWatermark)
+                ? (ErrorCode.None, partition.Log.LogStartOffset)
+                : (ErrorCode.OffsetOutOfRange, NoLowWatermark);
+        }
+        catch (IOException)
+        {
+            return (ErrorCode.KafkaStorageError, NoLowWatermark);
+        }
+    }
+}

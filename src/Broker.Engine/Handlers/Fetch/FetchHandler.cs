@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using Broker.Engine.Metadata;
+using Broker.Engine.Network;
+using Broker.Engine.Purgatory;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Engine.Timing;
+using Broker.Engine.Transport.Buffers;
+using Broker.Protocol.Messages;
+using Broker.Protocol.Wire;
+
+namespace Broker.Engine.Handlers.Fetch;
+
+/// <summary>What Fetch needs of the configuration.</summary>
+/// <param name="BytesMax">fetch.max.bytes.</param>
+/// <param name="SessionSlotsMax">max.incremental.fetch.session.cache.slots.</param>
+internal sealed record FetchOptions(int BytesMax, int SessionSlotsMax);
+
+/// <summary>
+/// Fetch: decides what the request means (its session), whether it can be answered or has to wait, and fills the answer with
+/// slices of the log's files. After Kafka's ReplicaManager.fetchMessages and FetchManager.
+/// </summary>
+internal sealed partial class FetchHandler : NetworkThreadHandler
+{
+    private const int PooledMax = 256;
+
+    [ThreadStatic]
+    private static Stack<FetchOperation>? t_pool;
+
+    private readonly ReplicaManager _replicas;
+    private readonly MetadataCache _metadata;
+    private readonly DelayedOperationPurgatory _purgatory;
+    private readonly MonotonicClock _clock;
+    private readonly FetchOptions _options;
+    private long _expiredConsumers;
+    private long _expiredFollowers;
+
+    public FetchHandler(
+        ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, MonotonicClock clock,
+        FetchOptions options, Random random)
+        : base(ApiKey.Fetch)
+    {
+        _replicas = replicas;
+        _metadata = metadata;
+        _purgatory = purgatory;
+        _clock = clock;
+        _options = options;
+        Sessions = new FetchSessionCache(options.SessionSlotsMax, random);
+    }
+
+    public FetchSessionCache Sessions { get; }
+
+    /// <summary>Waits that ended by max_wait_ms, of consumers and of followers (DelayedFetchMetrics).</summary>
+    public (long Consumers, long Followers) Expired => (Interlocked.Read(ref _expiredConsumers), Interlocked.Read(ref _expiredFollowers));
+
+    internal void CountExpired(bool follower) => Interlocked.Increment(ref follower ? ref _expiredFollowers : ref _expiredConsumers);
+
+    public override PendingResponse Handle(
+        ClientConnection connection, in RequestArrival arrival, ref KafkaReader body, ReceiveBuffer buffer)
+    {
+        FetchOperation operation = Rent();
+        operation.Begin(connection, arrival);
+        operation.Prepare();
+        try
+        {
+            operation.Request.Read(ref body, arrival.Version);
+        }
+        catch (MalformedRequestException)
+        {
+            Return(operation);
+            throw;
+        }
+        FetchRequest request = operation.Request;
+        operation.ReplicaId = request.ReplicaState is { } state ? state.ReplicaId : request.ReplicaId;
+        EnterContext(operation);
+        long now = Stopwatch.GetTimestamp();
+        operation.LocalDoneAt = now;
+        if (request.MaxWaitMs <= 0 || operation.IsSatisfied())
+        {
+            operation.ReadyNow(now);
+        }
+        else
+        {
+            // A completion from here on, by whatever thread, posts to the connection, whose thread sees it after it has put
+            // the operation in its place.
+            _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), request.MaxWaitMs);
+        }
+        return operation;
+    }
+
+    /// <summary>Whether there is nothing to wait for (Kafka DelayedFetch.tryComplete, cases A to H): enough bytes, an error, or
+    /// a session that is in error.</summary>
+    internal bool IsSatisfied(FetchOperation operation)
+    {
+        if (operation.Error != ErrorCode.None)
+        {
+            return true;
+        }
+        Span<FetchTarget> targets = operation.Targets;
+        if (targets.Length == 0)
+        {
+            return true;
+        }
+        long wanted = Math.Min(operation.Request.MinBytes, Math.Min(operation.Request.MaxBytes, _options.BytesMax));
+        if (wanted <= 0)
+        {
+            return true;
+        }
+        long found = 0;
+        foreach (ref FetchTarget target in targets)
+        {
+            if (Check(target, operation, out long end) != ErrorCode.None)
+            {
+                return true;
+            }
+            if (target.FetchOffset < end)
+            {
+                found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, end);
+                if (found >= wanted)
+                {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /// <summary>Why a partition cannot be read, and how far it can.</summary>
+    private ErrorCode Check(in FetchTarget target, FetchOperation operation, out long end)
+    {
+        end = 0;
+        if (target.Replica is not { } replica)
+        {
+            return MissingError(target, operation);
+        }
+        ErrorCode error = replica.CheckLeaderEpoch(target.CurrentLeaderEpoch);
+        if (error != ErrorCode.None)
+        {
+            return error;
+        }
+        if (!replica.Role.IsLeader)
+        {
+            return ErrorCode.NotLeaderOrFollower;
+        }
+        long logEnd = replica.Log.LogEndOffset;
+        if (target.FetchOffset < replica.Log.LogStartOffset || target.FetchOffset > logEnd)
+        {
+            return ErrorCode.OffsetOutOfRange;
+        }
+        end = operation.ReplicaId >= 0 ? logEnd : operation.IsReadCommitted ? replica.LastStableOffset : replica.HighWatermark;
+        return ErrorCode.None;
+    }
+
+    private ErrorCode MissingError(in FetchTarget target, FetchOperation operation)
+    {
+        MetadataImage image = _metadata.Current;
+        TopicImage? topic = operation.Arrival.Version >= 13
+            ? image.Topic(target.TopicId)
+            : image.Topic(System.Text.Encoding.UTF8.GetString(target.Topic.Span));
+        return topic is not null ? ReplicaManager.MissingPartitionError(image, topic.Name, target.Partition)
+            : operation.Arrival.Version >= 13 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
+    }
+
+    private FetchOperation Rent()
+    {
+        Stack<FetchOperation> pool = t_pool ??= new();
+        return pool.TryPop(out FetchOperation? kept) && kept.BelongsTo(this) ? kept : new FetchOperation(this);
+    }
+
+    internal void Return(FetchOperation operation)
+    {
+        Stack<FetchOperation> pool = t_pool ??= new();
+        if (pool.Count < PooledMax)
+        {
+            pool.Push(operation);
+        }
+    }
+}

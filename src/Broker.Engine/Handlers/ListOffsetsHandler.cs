@@ -1,0 +1,130 @@
+using Broker.Engine.Metadata;
+using Broker.Engine.Replication;
+using Broker.Engine.Requests;
+using Broker.Engine.Storage;
+using Broker.Protocol.Messages;
+
+namespace Broker.Engine.Handlers;
+
+/// <summary>ListOffsets: an offset by time, or one of the marks that negative times stand for.</summary>
+internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache metadata)
+    : DirectHandler<ListOffsetsRequest, ListOffsetsResponse>
+{
+    private const long Latest = -1;
+    private const long Earliest = -2;
+    private const long MaxTimestamp = -3;
+    private const long EarliestLocal = -4;
+    private const long LatestTiered = -5;
+    private const long EarliestPendingUpload = -6;
+
+    private const short LeaderEpochVersion = 4;
+
+    /// <summary>Replica id of a tool that wants to see beyond the high watermark (Kafka: DEBUGGING_REPLICA_ID).</summary>
+    private const int DebuggingReplica = -2;
+
+    protected override ListOffsetsResponse Handle(RequestContext context, ListOffsetsRequest request)
+    {
+        var response = new ListOffsetsResponse();
+        var seen = new HashSet<TopicPartition>();
+        var twice = new HashSet<TopicPartition>();
+        foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
+        {
+            foreach (ListOffsetsRequest.ListOffsetsPartition asked in topic.Partitions)
+            {
+                var id = new TopicPartition(topic.Name, asked.PartitionIndex);
+                if (!seen.Add(id))
+                {
+                    twice.Add(id);
+                }
+            }
+        }
+        foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
+        {
+            var results = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name };
+            foreach (ListOffsetsRequest.ListOffsetsPartition asked in topic.Partitions)
+            {
+                var id = new TopicPartition(topic.Name, asked.PartitionIndex);
+                results.Partitions.Add(twice.Contains(id)
+                    ? new() { PartitionIndex = asked.PartitionIndex, ErrorCode = ErrorCode.InvalidRequest }
+                    : Find(id, asked, request.ReplicaId, context.Version));
+            }
+            response.Topics.Add(results);
+        }
+        return response;
+    }
+
+    private ListOffsetsResponse.ListOffsetsPartitionResponse Find(
+        TopicPartition id, ListOffsetsRequest.ListOffsetsPartition asked, int replicaId, short version)
+    {
+        var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse { PartitionIndex = id.Partition };
+        if (replicas.Partitions.Find(id) is not { } partition)
+        {
+            answer.ErrorCode = ReplicaManager.MissingPartitionError(metadata.Current, id.Topic, id.Partition);
+            return answer;
+        }
+        answer.ErrorCode = partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
+        if (answer.ErrorCode == ErrorCode.None && !partition.Role.IsLeader && replicaId != DebuggingReplica)
+        {
+            answer.ErrorCode = ErrorCode.NotLeaderOrFollower;
+        }
+        if (answer.ErrorCode == ErrorCode.None && asked.Timestamp < 0 && version < LowestVersionOf(asked.Timestamp))
+        {
+            answer.ErrorCode = ErrorCode.UnsupportedVersion;
+        }
+        if (answer.ErrorCode != ErrorCode.None)
+        {
+            return answer;
+        }
+        try
+        {
+            Fill(answer, partition, asked.Timestamp);
+        }
+        catch (IOException)
+        {
+            answer.ErrorCode = ErrorCode.KafkaStorageError;
+        }
+        if (version < LeaderEpochVersion)
+        {
+            answer.LeaderEpoch = -1;
+        }
+        return answer;
+    }
+
+    /// <summary>The version from which a mark may be asked for; more than any for what is no mark.</summary>
+    private static int LowestVersionOf(long timestamp) => timestamp switch
+    {
+        Latest or Earliest => 0,
+        MaxTimestamp => 7,
+        EarliestLocal => 8,
+        LatestTiered => 9,
+        EarliestPendingUpload => 11,
+        _ => int.MaxValue,
+    };
+
+    private static void Fill(ListOffsetsResponse.ListOffsetsPartitionResponse answer, Partition partition, long timestamp)
+    {
+        PartitionLog log = partition.Log;
+        switch (timestamp)
+        {
+            case Latest:
+                answer.Offset = partition.HighWatermark;
+                answer.LeaderEpoch = partition.Role.LeaderEpoch;
+                break;
+            case Earliest or EarliestLocal:
+                answer.Offset = log.LogStartOffset;
+                answer.LeaderEpoch = log.Epochs.EpochFor(log.LogStartOffset);
+                break;
+            case LatestTiered or EarliestPendingUpload:
+                break;   // nothing is tiered: -1
+            default:
+                TimestampAndOffset? found = timestamp == MaxTimestamp ? log.FindMaxTimestamp() : log.FindByTimestamp(timestamp);
+                if (found is { } record && record.Offset < partition.HighWatermark)
+                {
+                    answer.Offset = record.Offset;
+                    answer.Timestamp = record.TimestampMs;
+                    answer.LeaderEpoch = log.Epochs.EpochFor(record.Offset);
+                }
+                break;
+        }
+    }
+}

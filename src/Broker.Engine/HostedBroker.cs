@@ -1,0 +1,96 @@
+using Broker.Engine.Admin;
+using Broker.Engine.Configuration;
+
+namespace Broker.Engine;
+
+/// <summary>A broker's place in its host: it can be started and stopped again and again, each time a new
+/// <see cref="BrokerServer"/>. Thread-safe.</summary>
+internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment environment, Action<string> failed)
+{
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(2);
+
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private volatile BrokerServer? _server;
+    private volatile BrokerState _state = BrokerState.Stopped;
+    private volatile string? _failure;
+
+    public int Id => config.BrokerId;
+
+    public BrokerConfig Config => config;
+
+    /// <summary>The broker while it runs, else null.</summary>
+    public BrokerServer? Server => _server;
+
+    public BrokerState State => _state;
+
+    /// <summary>Why it failed, or null.</summary>
+    public string? Failure => _failure;
+
+    public bool IsServing => _state == BrokerState.Running && _server is { IsServing: true };
+
+    /// <summary>Starts the broker and waits until it serves.</summary>
+    /// <exception cref="BrokerStartException">It cannot start.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _changing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_server is not null)
+            {
+                return;
+            }
+            _state = BrokerState.Starting;
+            _failure = null;
+            var server = new BrokerServer(config, environment) { Failed = Fail };
+            _server = server;
+            try
+            {
+                await server.StartAsync(cancellationToken).ConfigureAwait(false);
+                while (!server.IsServing)
+                {
+                    await Task.Delay(s_poll, environment.Time, cancellationToken).ConfigureAwait(false);
+                }
+                _state = BrokerState.Running;
+            }
+            catch (Exception e)
+            {
+                _failure = e.Message;
+                _server = null;
+                await server.DisposeAsync().ConfigureAwait(false);
+                _state = BrokerState.Failed;
+                throw;
+            }
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    private void Fail(string reason)
+    {
+        _failure = reason;
+        _state = BrokerState.Failed;
+        failed($"broker {Id}: {reason}");
+    }
+
+    /// <summary>Stops the broker cleanly.</summary>
+    public async Task StopAsync()
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_server is { } server)
+            {
+                _state = BrokerState.Stopping;
+                await server.DisposeAsync().ConfigureAwait(false);
+                _server = null;
+                _state = BrokerState.Stopped;
+            }
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using Broker.Engine.Configuration;
+using Broker.Engine.Coordination;
+using Broker.Engine.Coordination.Embedded;
+using Broker.Engine.Storage.Files;
+using Broker.Engine.Timing;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine;
+
+/// <summary>
+/// The brokers of one host and the coordination store they share. Each broker can be stopped and started on its own; the store
+/// lives as long as the host. Thread-safe.
+/// </summary>
+public sealed class HostedCluster : IAsyncDisposable
+{
+    private readonly IReadOnlyList<BrokerConfig> _configs;
+    private readonly string _dataDirectory;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private EmbeddedStore? _store;
+    private HostedBroker[] _brokers = [];
+
+    private HostedCluster(IReadOnlyList<BrokerConfig> configs, string dataDirectory, TimeProvider time, ILoggerFactory loggers)
+    {
+        _configs = configs;
+        _dataDirectory = dataDirectory;
+        _time = time;
+        _loggers = loggers;
+    }
+
+    internal IReadOnlyList<HostedBroker> Brokers => _brokers;
+
+    internal TimeProvider Time => _time;
+
+    /// <summary>When the host began, for uptime.</summary>
+    internal DateTimeOffset StartedAt { get; private set; }
+
+    public string ClusterId { get; private set; } = "";
+
+    /// <summary>Completes when a broker cannot go on, with the reason: the host must end.</summary>
+    public Task<string> Failure => _failure.Task;
+
+    private readonly TaskCompletionSource<string> _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Checks the configuration; nothing is opened yet.</summary>
+    /// <param name="settings">What the operator gave.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="loggers">Where logs go.</param>
+    /// <exception cref="ConfigException">Something given cannot stand; every problem is named.</exception>
+    public static HostedCluster Configure(ClusterSettings settings, TimeProvider time, ILoggerFactory loggers)
+    {
+        var loader = new ConfigLoader(loggers.CreateLogger("Configuration"));
+        foreach ((string origin, IEnumerable<KeyValuePair<string, string>> pairs) in settings.Layers)
+        {
+            loader.Add(pairs, origin);
+        }
+        IReadOnlyList<BrokerConfig> configs = loader.Build(settings.Brokers, settings.Port ?? -1, settings.DataDirectory);
+        foreach (BrokerConfig config in configs)
+        {
+            _ = ListenerConfig.Read(config);
+            _ = TransportSetup.Options(config);
+        }
+        return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), time, loggers);
+    }
+
+    /// <summary>Starts every broker; returns when all serve.</summary>
+    /// <exception cref="ClusterStartException">One line for the operator.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        StartedAt = _time.GetUtcNow();
+        ILogger logger = _loggers.CreateLogger("Cluster");
+        try
+        {
+            _store = new EmbeddedStore(
+                PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
+            ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
+            var environment = new BrokerEnvironment(
+                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers);
+            _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
+            await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is BrokerStartException or CoordinationStoreException or ConfigException)
+        {
+            throw new ClusterStartException(e.Message, e);
+        }
+    }
+
+    // Ids that must differ between clusters: seeded by the system.
+    private static Random NewRandom() => new(System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue));
+
+    private async Task<string> ReadClusterIdAsync(CancellationToken cancellationToken)
+    {
+        ICoordinationSession session = await _store!.OpenSessionAsync(TimeSpan.FromMinutes(1), cancellationToken).ConfigureAwait(false);
+        await using (session.ConfigureAwait(false))
+        {
+            GetResult found = await session.GetAsync(ClusterPaths.ClusterId, cancellationToken).ConfigureAwait(false);
+            if (found.Error == CoordinationError.None)
+            {
+                return ClusterJson.ReadClusterId(found.Data);
+            }
+            string made = Uuids.Format(Uuids.New(NewRandom()));
+            await session.PutAsync(ClusterPaths.ClusterId, ClusterJson.ClusterId(made), cancellationToken).ConfigureAwait(false);
+            return made;
+        }
+    }
+
+    /// <summary>Whether every broker that should run serves.</summary>
+    public bool IsReady => _brokers.Length > 0 && Array.TrueForAll(_brokers, b => b.IsServing);
+
+    /// <summary>Stops every broker cleanly.</summary>
+    public async Task StopAsync() => await Task.WhenAll(_brokers.Select(b => b.StopAsync())).ConfigureAwait(false);
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        if (_store is not null)
+        {
+            await _store.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>What the operator gave for a host.</summary>
+public sealed record ClusterSettings
+{
+    public required int Brokers { get; init; }
+
+    /// <summary>Port of the first broker where it was given; it then wins over a configured one.</summary>
+    public int? Port { get; init; }
+
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Configuration by origin; later layers win.</summary>
+    public required IReadOnlyList<(string Origin, IEnumerable<KeyValuePair<string, string>> Pairs)> Layers { get; init; }
+
+    /// <summary>Reads a server.properties file.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> ParseProperties(string text) => PropertiesText.Parse(text);
+}
+
+/// <summary>The host cannot start; the message is one line for the operator.</summary>
+public sealed class ClusterStartException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,45 @@
+using Broker.Protocol.Messages;
+using Broker.Protocol.Records;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>What became of a batch.</summary>
+internal struct AppendResult
+{
+    public ErrorCode Error;
+
+    /// <summary>What a client is told beside the code.</summary>
+    public string? ErrorMessage;
+
+    /// <summary>Records at fault, by index (KIP-467).</summary>
+    public IReadOnlyList<RecordError>? RecordErrors;
+
+    public long BaseOffset;
+    public long LastOffset;
+
+    /// <summary>Broker time given to the batch, or -1 when it kept its own.</summary>
+    public long LogAppendTimeMs;
+    public long LogStartOffset;
+    public int Records;
+    public int Bytes;
+
+    /// <summary>The batch was there already: nothing was appended.</summary>
+    public bool IsDuplicate;
+
+    public static AppendResult Failed(ErrorCode error, string? message, long logStartOffset = -1) => new()
+    {
+        Error = error,
+        ErrorMessage = message,
+        BaseOffset = -1,
+        LastOffset = -1,
+        LogAppendTimeMs = -1,
+        LogStartOffset = logStartOffset,
+    };
+
+    public static AppendResult Refused(BatchRejection rejection, long logStartOffset)
+    {
+        AppendResult result = Failed(rejection.ErrorCode, rejection.Message, logStartOffset);
+        result.RecordErrors = rejection.RecordErrors;
+        return result;
+    }
+}

@@ -1,0 +1,197 @@
+using System.Globalization;
+using System.Text;
+using Broker.Engine.Storage.Files;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>A leader's reign: from its first offset on, batches carry its epoch.</summary>
+internal readonly record struct EpochEntry(int Epoch, long StartOffset);
+
+/// <summary>
+/// Which leader epoch began at which offset: what a client or follower asks to find where its log parts from this one
+/// (KIP-101, KIP-320). Kept in <c>leader-epoch-checkpoint</c>, a text of lines <c>epoch startOffset</c>. After Kafka's
+/// LeaderEpochFileCache. Thread-safe.
+/// </summary>
+internal sealed class LeaderEpochCache
+{
+    public const int UndefinedEpoch = -1;
+    public const long UndefinedOffset = -1;
+
+    private readonly Lock _lock = new();
+    private readonly Disk _disk;
+    private readonly string _path;
+    private EpochEntry[] _entries;
+
+    private LeaderEpochCache(Disk disk, string path, EpochEntry[] entries)
+    {
+        _disk = disk;
+        _path = path;
+        _entries = entries;
+    }
+
+    /// <summary>Rising in epoch and offset.</summary>
+    public IReadOnlyList<EpochEntry> Entries => Volatile.Read(ref _entries);
+
+    public int LatestEpoch => Volatile.Read(ref _entries) is { Length: > 0 } entries ? entries[^1].Epoch : UndefinedEpoch;
+
+    /// <summary>Loads the checkpoint of a partition; a missing or unreadable one is empty, and is rebuilt from the log.</summary>
+    public static LeaderEpochCache Load(Disk disk, string directory, out bool damaged)
+    {
+        string path = Path.Combine(directory, LogFileNames.LeaderEpochs);
+        EpochEntry[] entries = [];
+        damaged = disk.ReadAll(path) is { } bytes && !TryParse(bytes, out entries);
+        return new LeaderEpochCache(disk, path, entries);
+    }
+
+    /// <summary>Enters the start of an epoch. An epoch that is known keeps its start; entries that the new one contradicts
+    /// are dropped.</summary>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="startOffset">Where its first batch is, or will be.</param>
+    /// <param name="write">Whether to write the checkpoint now.</param>
+    public void Assign(int epoch, long startOffset, bool write = true)
+    {
+        lock (_lock)
+        {
+            EpochEntry[] entries = _entries;
+            if (epoch < 0 || startOffset < 0 || (entries.Length > 0 && entries[^1].Epoch == epoch))
+            {
+                return;
+            }
+            int keep = entries.Length;
+            while (keep > 0 && (entries[keep - 1].Epoch >= epoch || entries[keep - 1].StartOffset >= startOffset))
+            {
+                keep--;
+            }
+            Volatile.Write(ref _entries, [.. entries.AsSpan(0, keep), new EpochEntry(epoch, startOffset)]);
+            if (write)
+            {
+                Write();
+            }
+        }
+    }
+
+    /// <summary>The epoch that holds <paramref name="offset"/>, or -1.</summary>
+    public int EpochFor(long offset)
+    {
+        EpochEntry[] entries = Volatile.Read(ref _entries);
+        for (int i = entries.Length - 1; i >= 0; i--)
+        {
+            if (entries[i].StartOffset <= offset)
+            {
+                return entries[i].Epoch;
+            }
+        }
+        return UndefinedEpoch;
+    }
+
+    /// <summary>Where an epoch ends (trap 42): the latest one at the log's end; one unknown and greater nowhere (-1, -1); one
+    /// below the first at the start of the first; else the greatest not above it, at the start of the next.</summary>
+    public (int Epoch, long EndOffset) EndOffsetFor(int requested, long logEndOffset)
+    {
+        EpochEntry[] entries = Volatile.Read(ref _entries);
+        if (requested == UndefinedEpoch || entries.Length == 0)
+        {
+            return (UndefinedEpoch, UndefinedOffset);
+        }
+        if (requested == entries[^1].Epoch)
+        {
+            return (requested, logEndOffset);
+        }
+        int higher = Array.FindIndex(entries, e => e.Epoch > requested);
+        if (higher < 0)
+        {
+            return (UndefinedEpoch, UndefinedOffset);
+        }
+        return higher == 0 ? (requested, entries[0].StartOffset) : (entries[higher - 1].Epoch, entries[higher].StartOffset);
+    }
+
+    /// <summary>Drops epochs that begin at or after <paramref name="endOffset"/>.</summary>
+    public void TruncateFromEnd(long endOffset)
+    {
+        lock (_lock)
+        {
+            EpochEntry[] kept = Array.FindAll(_entries, e => e.StartOffset < endOffset);
+            Store(kept);
+        }
+    }
+
+    /// <summary>Drops epochs that end before <paramref name="startOffset"/>; the one that holds it begins there now.</summary>
+    public void TruncateFromStart(long startOffset)
+    {
+        lock (_lock)
+        {
+            int floor = Array.FindLastIndex(_entries, e => e.StartOffset <= startOffset);
+            if (floor < 0)
+            {
+                return;
+            }
+            EpochEntry[] kept = _entries[floor..];
+            kept[0] = kept[0] with { StartOffset = startOffset };
+            Store(kept);
+        }
+    }
+
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            Store([]);
+        }
+    }
+
+    /// <summary>Writes the checkpoint.</summary>
+    public void Flush()
+    {
+        lock (_lock)
+        {
+            Write();
+        }
+    }
+
+    private void Store(EpochEntry[] entries)
+    {
+        if (!entries.AsSpan().SequenceEqual(_entries))
+        {
+            Volatile.Write(ref _entries, entries);
+            Write();
+        }
+    }
+
+    private void Write()
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"0\n{_entries.Length}\n");
+        foreach (EpochEntry entry in _entries)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{entry.Epoch} {entry.StartOffset}\n");
+        }
+        // Not synced: after a power failure the epochs are rebuilt from the batches, which carry them.
+        _disk.Replace(_path, Encoding.ASCII.GetBytes(text.ToString()), sync: false);
+    }
+
+    private static bool TryParse(byte[] bytes, out EpochEntry[] entries)
+    {
+        entries = [];
+        string[] lines = Encoding.ASCII.GetString(bytes).Split('\n');
+        if (lines.Length < 2 || lines[0] != "0" || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            || count > lines.Length - 2)
+        {
+            return false;
+        }
+        var read = new EpochEntry[count];
+        for (int i = 0; i < count; i++)
+        {
+            string[] parts = lines[i + 2].Split(' ');
+            if (parts.Length != 2
+                || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int epoch)
+                || !long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long start)
+                || (i > 0 && (epoch <= read[i - 1].Epoch || start < read[i - 1].StartOffset)))
+            {
+                return false;
+            }
+            read[i] = new EpochEntry(epoch, start);
+        }
+        entries = read;
+        return true;
+    }
+}

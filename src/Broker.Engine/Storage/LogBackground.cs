@@ -1,0 +1,15 @@
+namespace Broker.Engine.Storage;
+
+/// <summary>Where a log puts what must not hold up an append: syncing and sealing rolled segments, deleting files. One a
+/// broker. Thread-safe.</summary>
+internal abstract class LogBackground
+{
+    /// <summary>Runs <paramref name="work"/> on a thread that may block.</summary>
+    public abstract void Run(Action work);
+
+    /// <summary>Runs <paramref name="work"/> likewise, after a delay in milliseconds.</summary>
+    public abstract void RunLater(Action work, long delayMs);
+
+    /// <summary>Tells the broker that the disk failed under a log directory.</summary>
+    public abstract void Failed(string logDirectory, IOException error);
+}

@@ -1,0 +1,94 @@
+using Broker.Protocol.Records;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>Recovery: reads a segment batch by batch and keeps what is whole.</summary>
+internal sealed partial class LogLoader
+{
+    /// <param name="partition">For messages.</param>
+    /// <param name="directory">The partition's directory.</param>
+    /// <param name="baseOffset">Of the segment.</param>
+    /// <param name="config">For the index interval.</param>
+    /// <param name="epochs">Gets the epochs that the batches carry.</param>
+    /// <param name="end">The offset after the last whole batch.</param>
+    /// <param name="cut">Whether something was cut off, so that later segments are no continuation.</param>
+    private LogSegment Recover(
+        TopicPartition partition, string directory, long baseOffset, Configuration.LogConfig config, LeaderEpochCache epochs,
+        out long end, out bool cut)
+    {
+        string path = LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix);
+        long length = disk.LengthOf(path);
+        disk.Delete(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix));
+        disk.Delete(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix));
+        var segment = new LogSegment(disk, directory, baseOffset, 0, 0, 0, nowMs);
+        end = baseOffset;
+        string? fault = Walk(segment, length, config.IndexIntervalBytes, epochs, ref end);
+        cut = fault is not null;
+        if (cut)
+        {
+            LogCut(partition, end, segment.SizeBytes, baseOffset, fault!, length - segment.SizeBytes);
+            segment.File.SetLength(segment.SizeBytes);
+        }
+        return segment;
+    }
+
+    /// <summary>Enters whole batches into the segment; what ends it before the file's end, or null.</summary>
+    private static string? Walk(LogSegment segment, long length, int indexIntervalBytes, LeaderEpochCache epochs, ref long end)
+    {
+        byte[] block = new byte[(int)Math.Clamp(length, 64, RecoveryBlockBytes)];
+        long position = 0;
+        while (position < length)
+        {
+            int read = segment.File.Read(block.AsSpan(0, (int)Math.Min(block.Length, length - position)), position);
+            var cursor = new BatchCursor(block.AsSpan(0, read));
+            int used;
+            while (cursor.MoveNext())
+            {
+                string? fault = Enter(segment, (int)position + cursor.Position, cursor, epochs, indexIntervalBytes, ref end);
+                if (fault is not null)
+                {
+                    return fault;
+                }
+            }
+            used = cursor.Position;
+            position += used;
+            if (cursor.Outcome == BatchOutcome.Garbage)
+            {
+                return "what follows is not a batch";
+            }
+            if (cursor.Outcome == BatchOutcome.Short && used == 0)
+            {
+                if (cursor.BytesNeeded > length - position || read == length - position)
+                {
+                    return "what follows is not a whole batch";
+                }
+                block = new byte[Math.Max(cursor.BytesNeeded, block.Length)];
+            }
+        }
+        return null;
+    }
+
+    private static string? Enter(
+        LogSegment segment, int position, scoped in BatchCursor cursor, LeaderEpochCache epochs, int indexIntervalBytes, ref long end)
+    {
+        bool legacy = cursor.Magic < RecordBatchHeader.Magic;
+        long baseOffset = cursor.Offset;
+        long lastOffset = legacy ? baseOffset : cursor.Batch.LastOffset;
+        if (baseOffset < end || lastOffset < baseOffset)
+        {
+            return $"offset {baseOffset} comes after {end - 1}";
+        }
+        if (legacy ? !new LegacyMessageView(cursor.Current).IsCrcValid() : !cursor.Batch.IsCrcValid())
+        {
+            return "a batch does not match its CRC";
+        }
+        if (!legacy && cursor.Batch.PartitionLeaderEpoch > epochs.LatestEpoch)
+        {
+            epochs.Assign(cursor.Batch.PartitionLeaderEpoch, baseOffset, write: false);
+        }
+        long timestamp = legacy ? new LegacyMessageView(cursor.Current).Timestamp : cursor.Batch.MaxTimestamp;
+        segment.Track(position, cursor.SizeInBytes, baseOffset, lastOffset, timestamp, indexIntervalBytes);
+        end = lastOffset + 1;
+        return null;
+    }
+}

@@ -1,0 +1,93 @@
+using Broker.Engine.Storage.Checkpoints;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>Checkpoints, and the clean stop.</summary>
+internal sealed partial class LogManager
+{
+    /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
+    public void CheckpointRecoveryPoints() => Checkpoint(d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
+
+    /// <summary>Writes where each log begins, where that is not its first segment (log.flush.start.offset.checkpoint.interval.ms).</summary>
+    public void CheckpointLogStartOffsets() =>
+        Checkpoint(d => d.LogStartOffsets, l => l.LogStartOffset, l => l.LogStartOffset > l.Segments[0].BaseOffset);
+
+    /// <summary>Writes the high watermarks (replica.high.watermark.checkpoint.interval.ms).</summary>
+    public void CheckpointHighWatermarks(Func<TopicPartition, long?> highWatermarkOf) =>
+        Checkpoint(d => d.HighWatermarks, l => highWatermarkOf(l.Partition) ?? 0, l => highWatermarkOf(l.Partition) is not null);
+
+    private void Checkpoint(
+        Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include)
+    {
+        ILookup<string, PartitionLog> byDirectory = _logs.Values.ToLookup(l => l.ParentDirectory);
+        foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
+        {
+            try
+            {
+                file(directory).Write(
+                    byDirectory[directory.Path].Where(include).Select(l => KeyValuePair.Create(l.Partition, offset(l))), sync: true);
+            }
+            catch (IOException e)
+            {
+                _background.Failed(directory.Path, e);
+            }
+        }
+    }
+
+    /// <summary>Closes every log, writes the checkpoints and marks the directories as cleanly left.</summary>
+    /// <param name="brokerEpoch">Goes into the mark.</param>
+    /// <param name="highWatermarkOf">For the last high watermark checkpoint.</param>
+    public void CloseCleanly(long brokerEpoch, Func<TopicPartition, long?> highWatermarkOf)
+    {
+        var failed = new System.Collections.Concurrent.ConcurrentDictionary<string, string>();
+        Parallel.ForEach(_logs.Values, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) }, log =>
+        {
+            try
+            {
+                log.Close();
+            }
+            catch (IOException e)
+            {
+                failed[log.ParentDirectory] = e.Message;
+                _background.Failed(log.ParentDirectory, e);
+            }
+        });
+        CheckpointRecoveryPoints();
+        CheckpointLogStartOffsets();
+        CheckpointHighWatermarks(highWatermarkOf);
+        foreach (LogDirectory directory in _directories.Where(d => d.IsOnline && !failed.ContainsKey(d.Path)))
+        {
+            directory.MarkClean(brokerEpoch);
+        }
+        foreach (LogDirectory directory in _directories)
+        {
+            directory.Dispose();
+        }
+    }
+
+    /// <summary>Syncs logs whose flush.ms has passed (log.flush.scheduler.interval.ms).</summary>
+    public void FlushDirty()
+    {
+        long now = _clock.UnixMs;
+        foreach (PartitionLog log in _logs.Values)
+        {
+            if (log.RecoveryPoint < log.LogEndOffset && now - log.LastFlushMs >= log.Config.FlushMs)
+            {
+                log.FlushInBackground();
+            }
+        }
+    }
+
+    [LoggerMessage(3020, LogLevel.Warning, "{Path} is not a partition's directory; it is left alone", EventName = "StrayDirectory")]
+    private partial void LogStray(string path);
+
+    [LoggerMessage(3021, LogLevel.Information, "{Path} was not left cleanly: recovering {Count} logs", EventName = "Recovering")]
+    private partial void LogRecovering(string path, int count);
+
+    [LoggerMessage(3022, LogLevel.Warning, "{Reason}; all logs of the directory are recovered from their start", EventName = "CheckpointDamaged")]
+    private partial void LogCheckpointDamaged(string reason);
+
+    [LoggerMessage(3023, LogLevel.Information, "{Partition}: deleted; its files go after {DelayMs} ms", EventName = "LogDeleted")]
+    private partial void LogDeleted(TopicPartition partition, long delayMs);
+}

@@ -1,0 +1,249 @@
+using System.Collections.Concurrent;
+using Broker.Engine.Configuration;
+using Broker.Engine.Storage.Checkpoints;
+using Broker.Engine.Storage.Files;
+using Broker.Engine.Timing;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>What a log manager is made with.</summary>
+internal sealed record LogManagerOptions
+{
+    public required int BrokerId { get; init; }
+    public required string ClusterId { get; init; }
+    public required IReadOnlyList<string> Directories { get; init; }
+
+    /// <summary>num.recovery.threads.per.data.dir.</summary>
+    public int RecoveryThreads { get; init; } = 2;
+}
+
+/// <summary>
+/// All logs of a broker, over its log directories: opens and recovers them at the start, makes and deletes them, keeps the
+/// checkpoints, and leaves the mark of a clean stop. After Kafka's LogManager. Thread-safe.
+/// </summary>
+internal sealed partial class LogManager : IDisposable
+{
+    private readonly ConcurrentDictionary<TopicPartition, PartitionLog> _logs = new();
+    private readonly Lock _creation = new();
+    private readonly Disk _disk;
+    private readonly LogManagerOptions _options;
+    private readonly Func<string, LogConfig> _configOf;
+    private readonly MonotonicClock _clock;
+    private readonly LogBackground _background;
+    private readonly ILogger _logger;
+    private readonly Random _random;
+    private LogDirectory[] _directories = [];
+    private int _toRecover;
+
+    /// <param name="options">Who and where.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="configOf">The effective configuration of a topic.</param>
+    /// <param name="clock">The broker's clock.</param>
+    /// <param name="background">Where slow work goes.</param>
+    /// <param name="random">For directory ids.</param>
+    /// <param name="logger">The broker's log.</param>
+    public LogManager(
+        LogManagerOptions options, Disk disk, Func<string, LogConfig> configOf, MonotonicClock clock, LogBackground background,
+        Random random, ILogger logger)
+    {
+        _options = options;
+        _disk = disk;
+        _configOf = configOf;
+        _clock = clock;
+        _background = background;
+        _random = random;
+        _logger = logger;
+    }
+
+    public IReadOnlyList<LogDirectory> Directories => _directories;
+
+    public IEnumerable<PartitionLog> Logs => _logs.Values;
+
+    public int LogCount => _logs.Count;
+
+    /// <summary>Logs that recovery has still to read (MBean remainingLogsToRecover).</summary>
+    public int RemainingToRecover => Volatile.Read(ref _toRecover);
+
+    public PartitionLog? Find(TopicPartition partition) => _logs.GetValueOrDefault(partition);
+
+    /// <summary>Locks the directories and opens every log in them.</summary>
+    /// <exception cref="LogDirectoryException">A directory cannot be used.</exception>
+    public void Open()
+    {
+        var opened = new List<LogDirectory>();
+        try
+        {
+            foreach (string path in _options.Directories)
+            {
+                opened.Add(LogDirectory.Open(_disk, path, _options.BrokerId, _options.ClusterId, _random));
+            }
+        }
+        catch
+        {
+            opened.ForEach(d => d.Dispose());
+            throw;
+        }
+        _directories = [.. opened];
+        foreach (LogDirectory directory in _directories)
+        {
+            LoadDirectory(directory);
+        }
+    }
+
+    private void LoadDirectory(LogDirectory directory)
+    {
+        List<(TopicPartition Partition, string Path)> found = [];
+        foreach (string name in _disk.DirectoriesIn(directory.Path))
+        {
+            string path = Path.Combine(directory.Path, name);
+            if (name.EndsWith(LogFileNames.DeleteDirectorySuffix, StringComparison.Ordinal))
+            {
+                _background.Run(() => DeleteDirectory(path));
+            }
+            else if (LogFileNames.TryParsePartition(name, out TopicPartition partition))
+            {
+                found.Add((partition, path));
+            }
+            else
+            {
+                LogStray(path);
+            }
+        }
+        Dictionary<TopicPartition, long> recoveryPoints = ReadCheckpoint(directory.RecoveryPoints);
+        Dictionary<TopicPartition, long> startOffsets = ReadCheckpoint(directory.LogStartOffsets);
+        if (!directory.WasClean && found.Count > 0)
+        {
+            LogRecovering(directory.Path, found.Count);
+        }
+        Volatile.Write(ref _toRecover, directory.WasClean ? 0 : found.Count);
+        Parallel.ForEach(
+            found,
+            new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) },
+            one => LoadLog(directory, one.Partition, one.Path, recoveryPoints, startOffsets));
+    }
+
+    private void LoadLog(
+        LogDirectory directory, TopicPartition partition, string path,
+        Dictionary<TopicPartition, long> recoveryPoints, Dictionary<TopicPartition, long> startOffsets)
+    {
+        try
+        {
+            LogConfig config = _configOf(partition.Topic);
+            LoadedLog loaded = new LogLoader(_disk, _logger, _clock.UnixMs).Load(
+                partition, path, config, startOffsets.GetValueOrDefault(partition), recoveryPoints.GetValueOrDefault(partition), directory.WasClean);
+            var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded);
+            if (!_logs.TryAdd(partition, log))
+            {
+                throw new LogDirectoryException(
+                    $"partition {partition} lies in two log directories, {_logs[partition].Directory} and {path}: remove the wrong one");
+            }
+            Interlocked.Decrement(ref _toRecover);
+        }
+        catch (IOException e)
+        {
+            throw new LogDirectoryException($"log directory {directory.Path} failed while {partition} was loaded: {e.Message}", e);
+        }
+    }
+
+    private Dictionary<TopicPartition, long> ReadCheckpoint(OffsetCheckpoint checkpoint)
+    {
+        try
+        {
+            return checkpoint.Read();
+        }
+        catch (InvalidDataException e)
+        {
+            // Kafka does the same: everything is recovered from the start, which costs time and loses nothing.
+            LogCheckpointDamaged(e.Message);
+            return [];
+        }
+    }
+
+    /// <summary>The log of a partition, made in the directory with the fewest where there is none.</summary>
+    public PartitionLog GetOrCreate(TopicPartition partition, Guid topicId)
+    {
+        if (_logs.TryGetValue(partition, out PartitionLog? existing))
+        {
+            return existing;
+        }
+        lock (_creation)
+        {
+            if (_logs.TryGetValue(partition, out existing))
+            {
+                return existing;
+            }
+            LogDirectory directory = EmptiestDirectory();
+            string path = Path.Combine(directory.Path, LogFileNames.PartitionDirectory(partition));
+            _disk.CreateDirectory(path);
+            PartitionMetadataFile.Write(_disk, path, topicId);
+            LogConfig config = _configOf(partition.Topic);
+            LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
+            var segment = new LogSegment(_disk, path, 0, 0, 0, 0, _clock.UnixMs);
+            segment.File.SetLength(0);
+            var log = new PartitionLog(
+                partition, path, _disk, config, _clock, _background, _logger, new LoadedLog([segment], 0, 0, 0, epochs));
+            _logs[partition] = log;
+            return log;
+        }
+    }
+
+    private LogDirectory EmptiestDirectory()
+    {
+        if (_directories.Length == 1 && _directories[0].IsOnline)
+        {
+            return _directories[0];
+        }
+        ILookup<string, PartitionLog> byDirectory = _logs.Values.ToLookup(l => l.ParentDirectory);
+        return _directories.Where(d => d.IsOnline).MinBy(d => byDirectory[d.Path].Count())
+            ?? throw new IOException("no log directory is online");
+    }
+
+    /// <summary>Takes a partition's log away: renamed at once, deleted after file.delete.delay.ms.</summary>
+    public void Delete(TopicPartition partition)
+    {
+        if (!_logs.TryRemove(partition, out PartitionLog? log))
+        {
+            return;
+        }
+        string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(partition, Uuids.New(_random)));
+        log.RenameDirectory(path);
+        log.Dispose();
+        LogDeleted(partition, log.Config.FileDeleteDelayMs);
+        _background.RunLater(() => DeleteDirectory(path), log.Config.FileDeleteDelayMs);
+    }
+
+    private void DeleteDirectory(string path)
+    {
+        try
+        {
+            _disk.DeleteDirectory(path);
+        }
+        catch (IOException e)
+        {
+            _background.Failed(Path.GetDirectoryName(path)!, e);
+        }
+    }
+
+    /// <summary>Gives a topic's logs a changed configuration.</summary>
+    public void UpdateConfig(string topic)
+    {
+        LogConfig config = _configOf(topic);
+        foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
+        {
+            log.Config = config;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (PartitionLog log in _logs.Values)
+        {
+            log.Dispose();
+        }
+        foreach (LogDirectory directory in _directories)
+        {
+            directory.Dispose();
+        }
+    }
+}

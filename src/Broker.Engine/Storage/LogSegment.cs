@@ -1,0 +1,197 @@
+using Broker.Engine.Storage.Files;
+using Broker.Engine.Storage.Index;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>
+/// One stretch of a log: the file of batches from <see cref="BaseOffset"/> on, and its two sparse indexes. Batches are stored
+/// as they were received. One writer, under the log's lock; readers at any time: what lies below <see cref="SizeBytes"/>
+/// never changes. After Kafka's LogSegment.
+/// </summary>
+internal sealed class LogSegment : IDisposable
+{
+    private readonly string _directory;
+    private int _size;
+    private int _bytesSinceIndexEntry;
+    private TailPositions? _tail;
+
+    public LogSegment(Disk disk, string directory, long baseOffset, int size, int indexCount, int timeIndexCount, long createdMs)
+    {
+        _directory = directory;
+        BaseOffset = baseOffset;
+        CreatedMs = createdMs;
+        File = disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix));
+        OffsetIndex = new OffsetIndex(
+            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix)), baseOffset, indexCount);
+        TimeIndex = new TimeIndex(
+            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix)), baseOffset, timeIndexCount);
+        _size = size;
+    }
+
+    public long BaseOffset { get; }
+
+    public DiskFile File { get; }
+
+    public OffsetIndex OffsetIndex { get; }
+
+    public TimeIndex TimeIndex { get; }
+
+    /// <summary>Bytes of whole batches in the file.</summary>
+    public int SizeBytes => Volatile.Read(ref _size);
+
+    /// <summary>When the segment was made or found, in Unix milliseconds: its age until it has a timestamp of its own.</summary>
+    public long CreatedMs { get; }
+
+    /// <summary>Greatest timestamp in the segment, -1 when it is empty or has none.</summary>
+    public long MaxTimestampMs { get; set; } = -1;
+
+    /// <summary>Last offset of the batch that brought the greatest timestamp.</summary>
+    public long OffsetOfMaxTimestamp { get; set; } = -1;
+
+    /// <summary>Timestamp of the first batch: from it the segment's age is counted (segment.ms). -1 when unknown.</summary>
+    public long FirstTimestampMs { get; set; } = -1;
+
+    /// <summary>Milliseconds by which this segment rolls early (segment.jitter.ms), so that not all roll at once.</summary>
+    public long JitterMs { get; set; }
+
+    /// <summary>When the file was last written to, in Unix milliseconds.</summary>
+    public long ModifiedMs { get; set; }
+
+    /// <summary>Appends one batch whose offsets are assigned.</summary>
+    /// <exception cref="IOException">Nothing of the batch is visible; its bytes may lie beyond the end.</exception>
+    public void Append(ReadOnlySpan<byte> batch, long baseOffset, long lastOffset, long maxTimestampMs, int indexIntervalBytes)
+    {
+        int position = _size;
+        File.Write(batch, position);
+        Track(position, batch.Length, baseOffset, lastOffset, maxTimestampMs, indexIntervalBytes);
+    }
+
+    /// <summary>Enters a batch that is in the file into indexes, times and size: the second half of an append, and what
+    /// recovery does.</summary>
+    public void Track(int position, int length, long baseOffset, long lastOffset, long maxTimestampMs, int indexIntervalBytes)
+    {
+        if (maxTimestampMs > MaxTimestampMs)
+        {
+            MaxTimestampMs = maxTimestampMs;
+            OffsetOfMaxTimestamp = lastOffset;
+        }
+        if (position == 0)
+        {
+            FirstTimestampMs = maxTimestampMs;
+        }
+        if (_bytesSinceIndexEntry > indexIntervalBytes)
+        {
+            OffsetIndex.Append(lastOffset, position);
+            TimeIndex.MaybeAppend(MaxTimestampMs, OffsetOfMaxTimestamp);
+            _bytesSinceIndexEntry = 0;
+        }
+        _bytesSinceIndexEntry += length;
+        (_tail ??= new TailPositions()).Add(baseOffset, position);
+        Volatile.Write(ref _size, position + length);
+    }
+
+    /// <summary>Position of the batch that holds <paramref name="offset"/>, or of the next one where compaction took it;
+    /// -1 when the segment has nothing at or after it.</summary>
+    public int FindPosition(long offset, out int batchBytes)
+    {
+        int start;
+        if (_tail is not { } tail || !tail.TryFind(offset, out start))
+        {
+            start = OffsetIndex.Lookup(offset);
+        }
+        var cursor = new HeaderCursor(File, start, SizeBytes);
+        while (cursor.MoveNext())
+        {
+            if (cursor.LastOffset >= offset)
+            {
+                batchBytes = cursor.BatchBytes;
+                return cursor.Position;
+            }
+        }
+        batchBytes = 0;
+        return -1;
+    }
+
+    /// <summary>Position of the first batch that is not wholly below <paramref name="offset"/>, or the size: where a read
+    /// that must not pass the offset ends.</summary>
+    public int FindEnd(long offset)
+    {
+        // The size first: a batch that it counts is in the ring by then.
+        int size = SizeBytes;
+        if (_tail is { } tail && tail.TryFindEnd(offset, size, out int end))
+        {
+            return end;
+        }
+        var cursor = new HeaderCursor(File, OffsetIndex.Lookup(offset), size);
+        while (cursor.MoveNext())
+        {
+            if (cursor.LastOffset >= offset)
+            {
+                return cursor.Position;
+            }
+        }
+        return size;
+    }
+
+    /// <summary>The segment stops being the active one: a last time entry, and the indexes go to their files.</summary>
+    public void Seal()
+    {
+        FinishTimeIndex();
+        OffsetIndex.Seal();
+        TimeIndex.Seal();
+        _tail = null;
+    }
+
+    /// <summary>Ends the time index with the greatest timestamp, as Kafka does on roll and on close.</summary>
+    public void FinishTimeIndex()
+    {
+        if (MaxTimestampMs >= 0)
+        {
+            TimeIndex.MaybeAppend(MaxTimestampMs, OffsetOfMaxTimestamp);
+        }
+    }
+
+    /// <summary>Becomes the active segment again, after later ones were cut off.</summary>
+    public void Unseal()
+    {
+        OffsetIndex.Unseal();
+        TimeIndex.Unseal();
+    }
+
+    /// <summary>Cuts the segment at a batch's start, and what its indexes say of the rest.</summary>
+    public void Truncate(long offset, int position)
+    {
+        _tail = null;
+        Volatile.Write(ref _size, position);
+        File.SetLength(position);
+        OffsetIndex.TruncateTo(offset);
+        TimeIndex.TruncateTo(offset);
+        _bytesSinceIndexEntry = 0;
+    }
+
+    /// <summary>Writes the indexes and syncs the batches to the disk.</summary>
+    public void Flush()
+    {
+        File.Flush();
+        OffsetIndex.Write();
+        TimeIndex.Write();
+    }
+
+    /// <summary>Gives all files a suffix more, before they are deleted.</summary>
+    public void RenameTo(string suffix)
+    {
+        Rename(File, LogFileNames.LogSuffix, suffix);
+        Rename(OffsetIndex.File, LogFileNames.OffsetIndexSuffix, suffix);
+        Rename(TimeIndex.File, LogFileNames.TimeIndexSuffix, suffix);
+    }
+
+    private void Rename(DiskFile file, string kind, string suffix) =>
+        file.Rename(LogFileNames.Segment(_directory, BaseOffset, kind) + suffix);
+
+    public void Dispose()
+    {
+        File.Dispose();
+        OffsetIndex.Dispose();
+        TimeIndex.Dispose();
+    }
+}

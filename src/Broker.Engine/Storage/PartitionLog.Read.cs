@@ -1,0 +1,99 @@
+using Broker.Engine.Storage.Files;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>A slice of a segment's file. Whoever holds it holds a reference to the file.</summary>
+internal struct LogSlice
+{
+    public DiskFile? File;
+    public long Position;
+    public int Length;
+
+    /// <summary>Whether the slice is cut inside its first batch.</summary>
+    public bool FirstBatchIncomplete;
+}
+
+/// <summary>Reading: a few look-ups and no copy.</summary>
+internal sealed partial class PartitionLog
+{
+    /// <summary>Finds the bytes from the batch that holds <paramref name="offset"/> on, within one segment. The slice may end
+    /// inside a batch, as Kafka's does; clients drop the rest.</summary>
+    /// <param name="offset">Between the log's start and its end.</param>
+    /// <param name="bytesMax">Most bytes wanted.</param>
+    /// <param name="endOffset">No batch at or beyond it is read: the high watermark, or the log's end for a follower.</param>
+    /// <param name="wholeFirstBatch">Give the first batch whole even where it is longer (KIP-74).</param>
+    /// <param name="slice">The bytes; with length 0 when there is nothing before <paramref name="endOffset"/>.</param>
+    /// <returns>False when the offset lies outside the log.</returns>
+    public bool TryRead(long offset, int bytesMax, long endOffset, bool wholeFirstBatch, out LogSlice slice)
+    {
+        slice = default;
+        if (offset > LogEndOffset || offset < LogStartOffset)
+        {
+            return false;
+        }
+        LogSegment[] segments = Volatile.Read(ref _segments);
+        for (int i = FloorSegment(segments, offset); i < segments.Length; i++)
+        {
+            if (offset >= endOffset)
+            {
+                return true;
+            }
+            LogSegment segment = segments[i];
+            int position = segment.FindPosition(offset, out int batchBytes);
+            if (position < 0)
+            {
+                // Compaction, or a roll, left nothing at or after the offset here.
+                offset = i + 1 < segments.Length ? Math.Max(offset, segments[i + 1].BaseOffset) : offset;
+                continue;
+            }
+            int end = EndPosition(segments, i, segment, endOffset);
+            int length = Math.Min(end - position, Math.Max(bytesMax, wholeFirstBatch ? batchBytes : 0));
+            if (length <= 0 || !segment.File.TryAddReference())
+            {
+                return true;
+            }
+            slice.File = segment.File;
+            slice.Position = position;
+            slice.Length = length;
+            slice.FirstBatchIncomplete = length < batchBytes;
+            return true;
+        }
+        return true;
+    }
+
+    /// <summary>Bytes that <see cref="TryRead"/> would give, without holding a file.</summary>
+    public int Measure(long offset, int bytesMax, long endOffset)
+    {
+        if (!TryRead(offset, bytesMax, endOffset, wholeFirstBatch: true, out LogSlice slice))
+        {
+            return 0;
+        }
+        slice.File?.ReleaseReference();
+        return slice.Length;
+    }
+
+    private static int EndPosition(LogSegment[] segments, int index, LogSegment segment, long endOffset) =>
+        index + 1 < segments.Length && segments[index + 1].BaseOffset <= endOffset ? segment.SizeBytes : segment.FindEnd(endOffset);
+
+    /// <summary>Index of the last segment that begins at or before an offset; 0 when none does.</summary>
+    private static int FloorSegment(LogSegment[] segments, long offset)
+    {
+        int low = 0;
+        int high = segments.Length - 1;
+        int found = 0;
+        while (low <= high)
+        {
+            int middle = (int)(((uint)low + (uint)high) >> 1);
+            if (segments[middle].BaseOffset <= offset)
+            {
+                found = middle;
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle - 1;
+            }
+        }
+        return found;
+    }
+}

@@ -1,0 +1,228 @@
+namespace Broker.Engine.Storage;
+
+/// <summary>Rolling, cutting and dropping segments. All under the log's lock; what may take long goes to the background.</summary>
+internal sealed partial class PartitionLog
+{
+    /// <summary>Rolls when the batch does not fit or the active segment is too old (Kafka: LogSegment.shouldRoll).</summary>
+    private void MaybeRoll(int batchBytes, long maxTimestampMs, long lastOffset)
+    {
+        LogSegment active = _active;
+        Configuration.LogConfig config = _config;
+        int size = active.SizeBytes;
+        bool full = size > 0 && size > config.SegmentBytes - batchBytes;
+        bool old = size > 0 && AgeOf(active, maxTimestampMs) > config.SegmentMs - active.JitterMs;
+        bool indexFull = active.OffsetIndex.Count >= config.SegmentIndexBytes / Index.OffsetIndex.EntryBytes
+            || active.TimeIndex.Count >= config.SegmentIndexBytes / Index.TimeIndex.EntryBytes;
+        bool offsetTooFar = lastOffset - active.BaseOffset > int.MaxValue;
+        if (full || old || (size > 0 && indexFull) || offsetTooFar)
+        {
+            Roll();
+        }
+    }
+
+    /// <summary>How far the batch to come is from the segment's first; by the clock when it has no timestamps.</summary>
+    private long AgeOf(LogSegment segment, long timestampMs) =>
+        segment.FirstTimestampMs >= 0 ? timestampMs - segment.FirstTimestampMs : _clock.UnixMs - segment.CreatedMs;
+
+    /// <summary>Begins a new active segment at the log's end. The old one is synced and sealed in the background.</summary>
+    private void Roll()
+    {
+        LogSegment old = _active;
+        if (old.BaseOffset == _logEndOffset && old.SizeBytes == 0)
+        {
+            return;
+        }
+        LogSegment next = NewSegment(_logEndOffset);
+        old.FinishTimeIndex();
+        Volatile.Write(ref _segments, [.. _segments, next]);
+        Volatile.Write(ref _active, next);
+        LogRolled(Partition, next.BaseOffset);
+        _background.Run(() => SealRolled(old, next.BaseOffset));
+    }
+
+    private LogSegment NewSegment(long baseOffset) => new(
+        _disk, _directory, baseOffset, size: 0, indexCount: 0, timeIndexCount: 0, _clock.UnixMs)
+    {
+        JitterMs = JitterOf(_config, baseOffset),
+    };
+
+    /// <summary>A jitter that is the same for the same segment, so that a restart does not move its end.</summary>
+    private long JitterOf(Configuration.LogConfig config, long baseOffset) => config.SegmentJitterMs == 0
+        ? 0
+        : (long)((uint)HashCode.Combine(Partition.Topic.Length, Partition.Partition, baseOffset) % (ulong)config.SegmentJitterMs);
+
+    private void SealRolled(LogSegment old, long recoveryPoint)
+    {
+        try
+        {
+            old.Flush();
+            lock (_lock)
+            {
+                if (_active == old || _closed)
+                {
+                    return;   // the log was cut back to it, or closed, meanwhile
+                }
+                old.Seal();
+                if (Array.IndexOf(_segments, old) is var at && at >= 0 && AllBeforeFlushed(at) && recoveryPoint > _recoveryPoint)
+                {
+                    Volatile.Write(ref _recoveryPoint, recoveryPoint);
+                }
+            }
+        }
+        catch (IOException e)
+        {
+            _background.Failed(ParentDirectory, e);
+        }
+    }
+
+    /// <summary>Whether the recovery point has reached a segment, so that flushing it may move the point on.</summary>
+    private bool AllBeforeFlushed(int index) => index == 0 || _recoveryPoint >= _segments[index].BaseOffset;
+
+    /// <summary>Cuts everything from <paramref name="offset"/> on.</summary>
+    public void TruncateTo(long offset)
+    {
+        lock (_lock)
+        {
+            if (offset >= _logEndOffset)
+            {
+                return;
+            }
+            if (offset <= _segments[0].BaseOffset)
+            {
+                StartOver(offset);
+                return;
+            }
+            int keep = FloorSegment(_segments, offset);
+            LogSegment[] dropped = _segments[(keep + 1)..];
+            LogSegment last = _segments[keep];
+            int position = last.FindPosition(offset, out _);
+            if (keep < _segments.Length - 1)
+            {
+                last.Unseal();
+            }
+            if (position >= 0)
+            {
+                last.Truncate(offset, position);
+            }
+            Volatile.Write(ref _segments, _segments[..(keep + 1)]);
+            Volatile.Write(ref _active, last);
+            Volatile.Write(ref _logEndOffset, offset);
+            Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
+            Epochs.TruncateFromEnd(offset);
+            Producers.Clear();
+            Drop(dropped, delayMs: 0);
+        }
+    }
+
+    /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>.</summary>
+    public void TruncateFullyAndStartAt(long offset)
+    {
+        lock (_lock)
+        {
+            StartOver(offset);
+        }
+    }
+
+    private void StartOver(long offset)
+    {
+        LogSegment[] dropped = _segments;
+        // The files of a segment with the same base offset must be out of the way before the new one is made.
+        foreach (LogSegment segment in dropped)
+        {
+            segment.RenameTo(LogFileNames.DeletedSuffix);
+        }
+        LogSegment next = NewSegment(offset);
+        Volatile.Write(ref _segments, [next]);
+        Volatile.Write(ref _active, next);
+        Volatile.Write(ref _logEndOffset, offset);
+        Volatile.Write(ref _logStartOffset, offset);
+        Volatile.Write(ref _recoveryPoint, offset);
+        Epochs.Clear();
+        Producers.Clear();
+        Remove(dropped, delayMs: 0);
+    }
+
+    /// <summary>Moves the first readable offset forward (DeleteRecords) and drops the segments that lie wholly before it.</summary>
+    /// <returns>False when <paramref name="offset"/> is beyond <paramref name="highWatermark"/>.</returns>
+    public bool IncrementLogStartOffset(long offset, long highWatermark)
+    {
+        lock (_lock)
+        {
+            if (offset > highWatermark)
+            {
+                return false;
+            }
+            if (offset <= _logStartOffset)
+            {
+                return true;
+            }
+            Volatile.Write(ref _logStartOffset, offset);
+            Epochs.TruncateFromStart(offset);
+            DropBefore(offset);
+            return true;
+        }
+    }
+
+    private void DropBefore(long offset)
+    {
+        int first = 0;
+        while (first + 1 < _segments.Length && _segments[first + 1].BaseOffset <= offset)
+        {
+            first++;
+        }
+        if (first == 0)
+        {
+            return;
+        }
+        LogSegment[] dropped = _segments[..first];
+        Volatile.Write(ref _segments, _segments[first..]);
+        Drop(dropped, _config.FileDeleteDelayMs);
+    }
+
+    /// <summary>Renames the files at once and removes them after a delay: a response may still be sending from them.</summary>
+    private void Drop(LogSegment[] segments, long delayMs)
+    {
+        foreach (LogSegment segment in segments)
+        {
+            segment.RenameTo(LogFileNames.DeletedSuffix);
+        }
+        Remove(segments, delayMs);
+    }
+
+    private void Remove(LogSegment[] segments, long delayMs)
+    {
+        if (segments.Length == 0)
+        {
+            return;
+        }
+        string parent = ParentDirectory;
+        void DeleteFiles()
+        {
+            try
+            {
+                foreach (LogSegment segment in segments)
+                {
+                    segment.Dispose();
+                    _disk.Delete(segment.File.Path);
+                    _disk.Delete(segment.OffsetIndex.File.Path);
+                    _disk.Delete(segment.TimeIndex.File.Path);
+                }
+            }
+            catch (IOException e)
+            {
+                _background.Failed(parent, e);
+            }
+        }
+        _background.RunLater(DeleteFiles, delayMs);
+    }
+
+    /// <summary>Renames the partition's directory; the files stay open. The log manager deletes it later.</summary>
+    public void RenameDirectory(string directory)
+    {
+        lock (_lock)
+        {
+            _disk.RenameDirectory(_directory, directory);
+            _directory = directory;
+        }
+    }
+}

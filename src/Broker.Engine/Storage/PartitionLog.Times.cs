@@ -1,0 +1,108 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using Broker.Protocol.Records;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>A record found by time.</summary>
+internal readonly record struct TimestampAndOffset(long TimestampMs, long Offset);
+
+/// <summary>Looking up by time: the time index leads near the place, headers and records decide.</summary>
+internal sealed partial class PartitionLog
+{
+    /// <summary>Bytes of a header up to the greatest timestamp of magic 2.</summary>
+    private const int TimeHeaderBytes = 43;
+    private const int MagicAt = 16;
+    private const int LegacyTimestampAt = 18;
+    private const int MaxTimestampAt = 35;
+
+    /// <summary>The first record at or after the log's start whose timestamp is at least <paramref name="timestampMs"/>, or null.
+    /// Reads files; not for network threads.</summary>
+    public TimestampAndOffset? FindByTimestamp(long timestampMs)
+    {
+        long start = LogStartOffset;
+        foreach (LogSegment segment in Volatile.Read(ref _segments))
+        {
+            if (segment.MaxTimestampMs >= timestampMs && Find(segment, timestampMs, start) is { } found)
+            {
+                return found;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>The first record with the greatest timestamp of the log, or null when there is none.</summary>
+    public TimestampAndOffset? FindMaxTimestamp()
+    {
+        LogSegment? latest = null;
+        foreach (LogSegment segment in Volatile.Read(ref _segments))
+        {
+            if (segment.MaxTimestampMs >= 0 && segment.MaxTimestampMs > (latest?.MaxTimestampMs ?? -1))
+            {
+                latest = segment;
+            }
+        }
+        return latest is null ? null : Find(latest, latest.MaxTimestampMs, LogStartOffset);
+    }
+
+    private static TimestampAndOffset? Find(LogSegment segment, long timestampMs, long startOffset)
+    {
+        if (!segment.File.TryAddReference())
+        {
+            return null;   // deleted meanwhile
+        }
+        try
+        {
+            // The entry says that everything up to its offset is older or equal; one before it is surely too old.
+            long from = Math.Max(startOffset, segment.TimeIndex.Lookup(timestampMs - 1).Offset);
+            int position = segment.FindPosition(from, out int _);
+            return position < 0 ? null : Scan(segment, position, timestampMs, startOffset);
+        }
+        finally
+        {
+            segment.File.ReleaseReference();
+        }
+    }
+
+    private static TimestampAndOffset? Scan(LogSegment segment, int position, long timestampMs, long startOffset)
+    {
+        byte[] header = new byte[TimeHeaderBytes];
+        var cursor = new HeaderCursor(segment.File, position, segment.SizeBytes);
+        while (cursor.MoveNext())
+        {
+            int bytes = segment.File.Read(header.AsSpan(0, Math.Min(TimeHeaderBytes, cursor.BatchBytes)), cursor.Position);
+            bool isV2 = bytes == TimeHeaderBytes && header[MagicAt] >= 2;
+            if (!isV2)
+            {
+                long legacy = header[MagicAt] == 1 ? BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(LegacyTimestampAt)) : -1;
+                if (legacy >= timestampMs && cursor.LastOffset >= startOffset)
+                {
+                    return new TimestampAndOffset(legacy, cursor.LastOffset);
+                }
+            }
+            else if (BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(MaxTimestampAt)) >= timestampMs
+                && FindInBatch(segment, cursor.Position, cursor.BatchBytes, timestampMs, startOffset) is { } found)
+            {
+                return found;
+            }
+        }
+        return null;
+    }
+
+    private static TimestampAndOffset? FindInBatch(LogSegment segment, int position, int bytes, long timestampMs, long startOffset)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(bytes);
+        try
+        {
+            int read = segment.File.Read(rented.AsSpan(0, bytes), position);
+            return read == bytes && TimestampSearch.TryFindFirst(
+                new RecordBatchView(rented.AsSpan(0, bytes)), BatchTools.Current.Codecs, timestampMs, startOffset,
+                out long offset, out long timestamp)
+                ? new TimestampAndOffset(timestamp, offset) : null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+}

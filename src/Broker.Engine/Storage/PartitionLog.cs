@@ -1,0 +1,215 @@
+using Broker.Engine.Configuration;
+using Broker.Engine.Storage.Files;
+using Broker.Engine.Storage.Producers;
+using Broker.Engine.Timing;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>
+/// The log of one partition: an ordered run of segments, the last of which is appended to. Offsets are given out under the
+/// log's lock, which the partition's owner thread takes without contention; readers take no lock: they see an immutable list
+/// of segments and an end offset that is published after the bytes. After Kafka's UnifiedLog. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Errors: an <see cref="IOException"/> from an append leaves the log as it was; the caller reports KAFKA_STORAGE_ERROR and
+/// the log directory's failure is handled by <see cref="LogManager"/>.
+/// This part holds the state; the others append, read, roll and cut.
+/// </remarks>
+internal sealed partial class PartitionLog : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Disk _disk;
+    private readonly MonotonicClock _clock;
+    private readonly LogBackground _background;
+    private readonly ILogger _logger;
+    private LogSegment[] _segments;
+    private LogSegment _active;
+    private long _logEndOffset;
+    private long _logStartOffset;
+    private long _recoveryPoint;
+    private volatile LogConfig _config;
+    private volatile BatchValidation _validation;
+    private string _directory;
+    private bool _closed;
+
+    internal PartitionLog(
+        TopicPartition partition, string directory, Disk disk, LogConfig config, MonotonicClock clock,
+        LogBackground background, ILogger logger, LoadedLog loaded)
+    {
+        Partition = partition;
+        _directory = directory;
+        _disk = disk;
+        _config = config;
+        _validation = new BatchValidation(partition, config);
+        _clock = clock;
+        _background = background;
+        _logger = logger;
+        _segments = loaded.Segments;
+        _active = loaded.Segments[^1];
+        _logEndOffset = loaded.LogEndOffset;
+        _logStartOffset = loaded.LogStartOffset;
+        _recoveryPoint = loaded.RecoveryPoint;
+        Epochs = loaded.Epochs;
+        Producers = new ProducerStateManager(partition);
+    }
+
+    public TopicPartition Partition { get; }
+
+    /// <summary>The partition's directory; it is renamed when the partition is deleted.</summary>
+    public string Directory => _directory;
+
+    /// <summary>The log directory that holds it.</summary>
+    public string ParentDirectory => Path.GetDirectoryName(_directory)!;
+
+    public LogConfig Config
+    {
+        get => _config;
+        set
+        {
+            _config = value;
+            _validation = new BatchValidation(Partition, value);
+        }
+    }
+
+    public LeaderEpochCache Epochs { get; }
+
+    internal ProducerStateManager Producers { get; }
+
+    /// <summary>The offset that the next record gets.</summary>
+    public long LogEndOffset => Volatile.Read(ref _logEndOffset);
+
+    /// <summary>The first offset that may be read.</summary>
+    public long LogStartOffset => Volatile.Read(ref _logStartOffset);
+
+    /// <summary>The first offset that is not known to be on the disk for good.</summary>
+    public long RecoveryPoint => Volatile.Read(ref _recoveryPoint);
+
+    /// <summary>The segments, by base offset. Immutable.</summary>
+    public IReadOnlyList<LogSegment> Segments => Volatile.Read(ref _segments);
+
+    public LogSegment ActiveSegment => Volatile.Read(ref _active);
+
+    /// <summary>Bytes of all segments.</summary>
+    public long SizeBytes
+    {
+        get
+        {
+            long size = 0;
+            foreach (LogSegment segment in Volatile.Read(ref _segments))
+            {
+                size += segment.SizeBytes;
+            }
+            return size;
+        }
+    }
+
+    /// <summary>When the log was last synced, in Unix milliseconds.</summary>
+    public long LastFlushMs { get; private set; }
+
+    /// <summary>Distinct producers that the log remembers.</summary>
+    public int ProducerCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Producers.Count;
+            }
+        }
+    }
+
+    /// <summary>Copies what is known of the producers.</summary>
+    public List<ProducerSnapshot> DescribeProducers()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. Producers.Producers.Select(p => new ProducerSnapshot(
+                    p.ProducerId, p.Epoch, p.CoordinatorEpoch, p.LastSequenceNumber, p.LastTimestampMs, p.CurrentTransactionFirstOffset)),
+            ];
+        }
+    }
+
+    /// <summary>Forgets idle producers; called from the background.</summary>
+    public void RemoveExpiredProducers(long expirationMs)
+    {
+        lock (_lock)
+        {
+            Producers.RemoveExpired(_clock.UnixMs, expirationMs);
+        }
+    }
+
+    /// <summary>Makes everything up to the log's end survive a power failure and moves the recovery point there.</summary>
+    public void Flush()
+    {
+        long end;
+        List<LogSegment> unflushed = [];
+        lock (_lock)
+        {
+            end = _logEndOffset;
+            foreach (LogSegment segment in _segments)
+            {
+                if (EndOf(segment) > _recoveryPoint)
+                {
+                    unflushed.Add(segment);
+                }
+            }
+        }
+        LastFlushMs = _clock.UnixMs;
+        foreach (LogSegment segment in unflushed)
+        {
+            segment.Flush();
+        }
+        lock (_lock)
+        {
+            if (end > _recoveryPoint)
+            {
+                Volatile.Write(ref _recoveryPoint, end);
+            }
+        }
+    }
+
+    /// <summary>Writes indexes and syncs the batches, then closes the files.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return;
+            }
+            _closed = true;
+            _active.FinishTimeIndex();
+        }
+        Flush();
+        _active.OffsetIndex.Write();
+        _active.TimeIndex.Write();
+        Dispose();
+    }
+
+    /// <summary>Closes the files as they are.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            foreach (LogSegment segment in _segments)
+            {
+                segment.Dispose();
+            }
+        }
+    }
+
+    /// <summary>The offset after a segment's last.</summary>
+    private long EndOf(LogSegment segment)
+    {
+        int next = Array.IndexOf(_segments, segment) + 1;
+        return next < _segments.Length ? _segments[next].BaseOffset : _logEndOffset;
+    }
+}
+
+/// <summary>What loading found on the disk.</summary>
+internal sealed record LoadedLog(
+    LogSegment[] Segments, long LogStartOffset, long LogEndOffset, long RecoveryPoint, LeaderEpochCache Epochs);

@@ -1,0 +1,210 @@
+"""Python clients against a broker: client.py LIBRARY BOOTSTRAP COMMAND TOPIC [CODEC]. Exit 0 means that everything held.
+
+LIBRARY is kafka-python, confluent or aiokafka. COMMAND: roundtrip (create, produce with CODEC, consume in a group, compare),
+resume (offsets survive: nothing comes again), group (two members share the partitions, then one has them all)."""
+
+import asyncio
+import sys
+import threading
+import time
+
+COUNT = 500
+
+
+def messages(null_headers=True):
+    """Records of every shape. kafka-python allows no null header, and confluent-kafka 1.7 crashes on it as it exits."""
+    return [(None if i % 5 == 0 else b"key-%d" % (i % 17),
+             None if i % 50 == 7 else b"" if i % 50 == 8 else ("value %d " % i + "äöü漢字" * (i % 40)).encode(),
+             [("index", b"%d" % i), ("none", None if null_headers and i % 6 == 0 else b"x")] if i % 3 == 0 else []) for i in range(COUNT)]
+
+
+def normal(records):
+    return sorted(repr(r) for r in records)
+
+
+def check(condition, what):
+    if not condition:
+        print("FAILED: " + what, file=sys.stderr)
+        sys.exit(1)
+
+
+def until(condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < end, what() if callable(what) else what)
+        time.sleep(0.02)
+
+
+class Member(threading.Thread):
+    """A group member in a thread: collects records until told to stop."""
+
+    def __init__(self, library, group):
+        super().__init__(daemon=True)
+        self.library, self.group, self.seen, self.assigned, self.stopping = library, group, [], 0, False
+        self.start()
+
+    def run(self):
+        self.library.consume(self)
+
+    def stop(self):
+        self.stopping = True
+        self.join(30)
+        check(not self.is_alive(), "a consumer did not close")
+
+
+class KafkaPython:
+    null_headers = False
+
+    def __init__(self, bootstrap, topic, codec):
+        import kafka
+        self.kafka, self.bootstrap, self.topic = kafka, bootstrap, topic
+        self.codec = None if codec == "none" else codec
+
+    def create(self, partitions):
+        from kafka.admin import KafkaAdminClient, NewTopic
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap, client_id="interop-kafka-python")
+        admin.create_topics([NewTopic(self.topic, partitions, 1)])
+        admin.close()
+
+    def produce(self):
+        producer = self.kafka.KafkaProducer(bootstrap_servers=self.bootstrap, compression_type=self.codec, acks="all",
+                                            linger_ms=5, batch_size=8192)
+        sent = [producer.send(self.topic, key=k, value=v, headers=h) for k, v, h in messages(self.null_headers)]
+        producer.flush(60)
+        for future in sent:
+            future.get(60)
+        producer.close()
+
+    def consume(self, member):
+        consumer = self.kafka.KafkaConsumer(self.topic, bootstrap_servers=self.bootstrap, group_id=member.group,
+                                            auto_offset_reset="earliest", session_timeout_ms=10000,
+                                            heartbeat_interval_ms=500, enable_auto_commit=False)
+        while not member.stopping:
+            for records in consumer.poll(timeout_ms=100).values():
+                member.seen += [(r.key, r.value, list(r.headers)) for r in records]
+            try:
+                consumer.commit()
+            except self.kafka.errors.KafkaError:
+                continue    # a rebalance is under way; the next poll joins it
+            member.assigned = len(consumer.assignment())
+        consumer.close()
+
+
+class Confluent:
+    def __init__(self, bootstrap, topic, codec):
+        import confluent_kafka
+        self.lib, self.bootstrap, self.topic, self.codec = confluent_kafka, bootstrap, topic, codec
+        self.null_headers = confluent_kafka.version()[0] >= "2"
+
+    def create(self, partitions):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "client.id": "interop-confluent"})
+        for future in admin.create_topics([NewTopic(self.topic, partitions, 1)]).values():
+            future.result(30)
+
+    def produce(self):
+        failed = []
+        producer = self.lib.Producer({"bootstrap.servers": self.bootstrap, "compression.type": self.codec,
+                                      "enable.idempotence": True, "linger.ms": 5, "batch.num.messages": 40})
+        for k, v, h in messages(self.null_headers):
+            producer.produce(self.topic, key=k, value=v, headers=h, on_delivery=lambda e, m: failed.append(e) if e else None)
+        check(producer.flush(60) == 0 and not failed, f"not all was delivered: {failed[:3]}")
+
+    def consume(self, member):
+        consumer = self.lib.Consumer({"bootstrap.servers": self.bootstrap, "group.id": member.group,
+                                      "auto.offset.reset": "earliest", "session.timeout.ms": 10000,
+                                      "heartbeat.interval.ms": 500, "enable.auto.commit": False})
+        consumer.subscribe([self.topic])
+        while not member.stopping:
+            message = consumer.poll(0.1)
+            if message is not None:
+                check(message.error() is None, f"consumer error {message.error()}")
+                member.seen.append((message.key(), message.value(), message.headers() or []))
+                consumer.commit(message, asynchronous=False)
+            member.assigned = len(consumer.assignment())
+        consumer.close()
+
+
+class AioKafka:
+    null_headers = True
+
+    def __init__(self, bootstrap, topic, codec):
+        self.bootstrap, self.topic, self.codec = bootstrap, topic, None if codec == "none" else codec
+
+    def create(self, partitions):
+        async def run():
+            from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+            await admin.start()
+            await admin.create_topics([NewTopic(self.topic, partitions, 1)])
+            await admin.close()
+        asyncio.run(run())
+
+    def produce(self):
+        async def run():
+            from aiokafka import AIOKafkaProducer
+            producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, compression_type=self.codec,
+                                        enable_idempotence=True, linger_ms=5)
+            await producer.start()
+            futures = [await producer.send(self.topic, key=k, value=v, headers=h) for k, v, h in messages(self.null_headers)]
+            await asyncio.gather(*futures)
+            await producer.stop()
+        asyncio.run(run())
+
+    def consume(self, member):
+        async def run():
+            from aiokafka import AIOKafkaConsumer
+            consumer = AIOKafkaConsumer(self.topic, bootstrap_servers=self.bootstrap, group_id=member.group,
+                                        auto_offset_reset="earliest", session_timeout_ms=10000,
+                                        heartbeat_interval_ms=500, enable_auto_commit=False)
+            await consumer.start()
+            while not member.stopping:
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    member.seen += [(r.key, r.value, list(r.headers)) for r in records]
+                await consumer.commit()
+                member.assigned = len(consumer.assignment())
+            await consumer.stop()
+        asyncio.run(run())
+
+
+def roundtrip(library, topic):
+    library.create(3)
+    library.produce()
+    member = Member(library, topic + "-group")
+    until(lambda: len(member.seen) >= COUNT, lambda: f"only {len(member.seen)} of {COUNT} records arrived")
+    member.stop()
+    check(normal(member.seen) == normal(messages(library.null_headers)), "what arrived is not what was sent")
+
+
+def resume(library, topic):
+    """Nothing comes again after roundtrip, even when the broker was started anew in between."""
+    member = Member(library, topic + "-group")
+    until(lambda: member.assigned == 3, "the group was not joined again")
+    library.produce()
+    until(lambda: len(member.seen) >= COUNT, lambda: f"only {len(member.seen)} of {COUNT} new records arrived")
+    member.stop()
+    check(normal(member.seen) == normal(messages(library.null_headers)), "something came again: the offsets were not kept")
+
+
+def group(library, topic):
+    library.create(4)
+    one, two = Member(library, topic + "-group"), Member(library, topic + "-group")
+    until(lambda: (one.assigned, two.assigned) == (2, 2), lambda: f"partitions are dealt {one.assigned} and {two.assigned}")
+    library.produce()
+    until(lambda: len(one.seen) + len(two.seen) >= COUNT, "not all records arrived in the group")
+    two.stop()
+    until(lambda: one.assigned == 4, "the remaining member never got all partitions")
+    one.stop()
+    check(normal(one.seen + two.seen) == normal(messages(library.null_headers)), "the group got something else, or twice")
+
+
+def main():
+    library, bootstrap, command, topic = sys.argv[1:5]
+    codec = sys.argv[5] if len(sys.argv) > 5 else "none"
+    kind = {"kafka-python": KafkaPython, "confluent": Confluent, "aiokafka": AioKafka}[library]
+    {"roundtrip": roundtrip, "resume": resume, "group": group}[command](kind(bootstrap, topic, codec), topic)
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
