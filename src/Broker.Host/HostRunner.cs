@@ -58,6 +58,7 @@ internal static class HostRunner
 
     private static ILoggerFactory CreateLoggers() => LoggerFactory.Create(logging => logging
         .SetMinimumLevel(LogLevel.Information)
+        .AddFilter("Microsoft", LogLevel.Warning)
         .AddSimpleConsole(console =>
         {
             console.SingleLine = true;

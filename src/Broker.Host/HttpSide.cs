@@ -1,4 +1,6 @@
 using Broker.Engine;
+using Broker.Engine.Admin;
+using WebConsole;
 
 namespace Broker.Host;
 
@@ -15,11 +17,15 @@ internal static class HttpSide
         builder.WebHost.UseUrls(options.Http.ToString().TrimEnd('/'));
         builder.Services.AddSingleton(loggers);
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(2));
-        builder.Services.AddSingleton(cluster);
+        builder.Services.AddSingleton(_ => ClusterDoor.Open(cluster));
+        builder.Services.AddSingleton(_ => ClusterDoor.OpenMetrics(cluster));
+        builder.Services.AddConsole();
+        builder.WebHost.UseStaticWebAssets();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
         WebApplication app = builder.Build();
         app.MapGet("/health/live", () => Results.Text("live\n"));
         app.MapGet("/health/ready", () => cluster.IsReady
             ? Results.Text("ready\n") : Results.Text("starting\n", statusCode: StatusCodes.Status503ServiceUnavailable));
-        return app;
+        return app.MapConsole();
     }
 }

@@ -131,7 +131,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             LogBytes = server?.Logs.Logs.Sum(l => l.SizeBytes) ?? 0,
             Connections = server?.Connections.Count ?? 0,
             Rates = server is null ? TrafficRates.None : _traffic.Broker(id),
-            NetworkIdle = server?.Transport.Snapshot().Threads is { Count: > 0 } threads ? threads.Average(t => t.IdleRatio) : 1,
+            NetworkIdle = server is null ? 1 : _traffic.NetworkIdle(id),
             Failure = hosted?.Failure,
         };
     }

@@ -13,6 +13,7 @@ internal sealed class TrafficSampler
     private readonly Dictionary<int, Series> _brokers = [];
     private readonly Dictionary<string, Series> _topics = new(StringComparer.Ordinal);
     private readonly Dictionary<TopicPartition, (long End, double PerSec)> _partitions = [];
+    private readonly Dictionary<int, double> _idle = [];
     private readonly Series _cluster = new();
 
     /// <summary>Takes a sample of the running brokers.</summary>
@@ -34,6 +35,7 @@ internal sealed class TrafficSampler
                 }
                 cluster += total;
                 SeriesOf(_brokers, broker.Id).Add(total, now);
+                _idle[broker.Id] = broker.Transport.Snapshot().Threads is { Count: > 0 } threads ? threads.Average(t => t.IdleRatio) : 1;
             }
             _cluster.Add(cluster, now);
             foreach ((string name, Totals total) in topics)
@@ -63,6 +65,9 @@ internal sealed class TrafficSampler
     public TrafficRates Cluster => Read(() => _cluster.Rates);
 
     public IReadOnlyList<TrafficPoint> ClusterHistory => Read(() => _cluster.History());
+
+    /// <summary>Share of the last second that a broker's network threads waited.</summary>
+    public double NetworkIdle(int id) => Read(() => _idle.GetValueOrDefault(id, 1));
 
     public TrafficRates Broker(int id) => Read(() => _brokers.GetValueOrDefault(id)?.Rates ?? TrafficRates.None);
 

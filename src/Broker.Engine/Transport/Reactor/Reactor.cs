@@ -39,6 +39,7 @@ internal sealed unsafe partial class Reactor : IDisposable
     private int _sleeping;
     private volatile bool _stopping;
     private long _waitedTicks;
+    private long _sleepBegan;
     private long _lastSnapshotTicks = Stopwatch.GetTimestamp();
     private long _lastWaitedTicks;
 
@@ -151,9 +152,11 @@ internal sealed unsafe partial class Reactor : IDisposable
         Interlocked.MemoryBarrier();
         bool busy = !_work.IsEmpty || _stopping;
         long began = Stopwatch.GetTimestamp();
+        Volatile.Write(ref _sleepBegan, began);
         int ready = Native.epoll_wait(_epoll, _events, EventsMax, busy ? 0 : IdleTimeoutMs());
         Volatile.Write(ref _sleeping, 0);
-        _waitedTicks += Stopwatch.GetTimestamp() - began;
+        Volatile.Write(ref _sleepBegan, 0);
+        Volatile.Write(ref _waitedTicks, _waitedTicks + Stopwatch.GetTimestamp() - began);
         if (ready < 0 && Marshal.GetLastPInvokeError() != Native.Eintr)
         {
             throw new InvalidOperationException($"epoll_wait failed with errno {Marshal.GetLastPInvokeError()}");
@@ -259,10 +262,9 @@ internal sealed unsafe partial class Reactor : IDisposable
     internal NetworkThreadSnapshot Snapshot()
     {
         long now = Stopwatch.GetTimestamp();
-        long waited = Volatile.Read(ref _waitedTicks);
-        // A thread that has been asleep since before the last look has not booked its waiting yet: it is idle.
-        bool asleep = waited == _lastWaitedTicks && Volatile.Read(ref _sleeping) != 0;
-        double idle = asleep ? 1 : Math.Clamp((waited - _lastWaitedTicks) / (double)Math.Max(1, now - _lastSnapshotTicks), 0, 1);
+        long sleepBegan = Volatile.Read(ref _sleepBegan);
+        long waited = Volatile.Read(ref _waitedTicks) + (sleepBegan == 0 ? 0 : now - sleepBegan);   // the sleep at hand counts
+        double idle = Math.Clamp((waited - _lastWaitedTicks) / (double)Math.Max(1, now - _lastSnapshotTicks), 0, 1);
         _lastSnapshotTicks = now;
         _lastWaitedTicks = waited;
         return new NetworkThreadSnapshot(Index, Connections, Accepted, Closed, idle);
