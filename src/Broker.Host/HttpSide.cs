@@ -26,6 +26,7 @@ internal static class HttpSide
         app.MapGet("/health/live", () => Results.Text("live\n"));
         app.MapGet("/health/ready", () => cluster.IsReady
             ? Results.Text("ready\n") : Results.Text("starting\n", statusCode: StatusCodes.Status503ServiceUnavailable));
+        _ = app.Services.GetRequiredService<IClusterAdmin>();   // it samples rates from the start, not from the first visit
         return app.MapConsole();
     }
 }
