@@ -106,9 +106,8 @@ internal sealed class SocketConnection : TransportConnection
                 ReleaseSplices(0);
             }
             _buffer?.Release();
+            // The source and the semaphore are left to the collector: whoever closes or nudges late must not find them disposed of.
             _transport.Ended(this);
-            _closing.Dispose();
-            _signal.Dispose();
         }
     }
 
