@@ -59,6 +59,7 @@ internal static class HostRunner
     private static ILoggerFactory CreateLoggers() => LoggerFactory.Create(logging => logging
         .SetMinimumLevel(LogLevel.Information)
         .AddFilter("Microsoft", LogLevel.Warning)
+        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)   // the host says itself, in one line, why it cannot start
         .AddSimpleConsole(console =>
         {
             console.SingleLine = true;

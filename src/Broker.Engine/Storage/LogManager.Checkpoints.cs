@@ -6,6 +6,8 @@ namespace Broker.Engine.Storage;
 /// <summary>Checkpoints, and the clean stop.</summary>
 internal sealed partial class LogManager
 {
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<OffsetCheckpoint, int> _written = new();
+
     /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
     public void CheckpointRecoveryPoints() => Checkpoint(d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
 
@@ -23,16 +25,35 @@ internal sealed partial class LogManager
         ILookup<string, PartitionLog> byDirectory = _logs.Values.ToLookup(l => l.ParentDirectory);
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
         {
+            OffsetCheckpoint checkpoint = file(directory);
+            List<KeyValuePair<TopicPartition, long>> entries =
+                [.. byDirectory[directory.Path].Where(include).Select(l => KeyValuePair.Create(l.Partition, offset(l)))];
+            int content = Fingerprint(entries);
+            if (_written.TryGetValue(checkpoint, out int last) && last == content)
+            {
+                continue;   // an idle broker does not write the same again and again
+            }
             try
             {
-                file(directory).Write(
-                    byDirectory[directory.Path].Where(include).Select(l => KeyValuePair.Create(l.Partition, offset(l))), sync: true);
+                checkpoint.Write(entries, sync: true);
+                _written[checkpoint] = content;
             }
             catch (IOException e)
             {
                 _background.Failed(directory.Path, e);
             }
         }
+    }
+
+    /// <summary>The same for the same entries, in whatever order.</summary>
+    private static int Fingerprint(List<KeyValuePair<TopicPartition, long>> entries)
+    {
+        int sum = entries.Count;
+        foreach ((TopicPartition partition, long offset) in entries)
+        {
+            sum = unchecked(sum + HashCode.Combine(partition, offset));
+        }
+        return sum;
     }
 
     /// <summary>Closes every log, writes the checkpoints and marks the directories as cleanly left.</summary>

@@ -11,6 +11,7 @@ namespace Broker.Engine.Tests.Host;
 
 /// <summary>The data plane allocates nothing per request in steady state: a whole broker in this process, a client that allocates
 /// nothing either, and the runtime's own count of bytes.</summary>
+[Collection(nameof(AloneCollection))]
 public sealed class AllocationTests : IDisposable
 {
     private const int WarmUp = 3_000;
@@ -109,3 +110,7 @@ public sealed class AllocationTests : IDisposable
         return writer.WrittenSpan.ToArray();
     }
 }
+
+/// <summary>Tests that count the whole process's allocations run when no other does.</summary>
+[CollectionDefinition(nameof(AloneCollection), DisableParallelization = true)]
+public sealed class AloneCollection;
