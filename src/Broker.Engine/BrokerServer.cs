@@ -146,8 +146,6 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>Cancelled when the broker begins to stop.</summary>
     internal CancellationToken Stopping => _stopping.Token;
 
-    internal ILogger Logger => _logger;
-
     /// <summary>Brings the broker up; it serves when the controller has told it its roles.</summary>
     /// <exception cref="BrokerStartException">One line for the operator.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)

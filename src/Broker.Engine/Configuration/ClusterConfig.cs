@@ -137,10 +137,6 @@ internal sealed partial class ClusterConfig
         }
     }
 
-    /// <summary>A topic that is made here and now: its values are known before the notice of them arrives.</summary>
-    public async Task RefreshTopicAsync(ICoordinationSession session, string topic) =>
-        _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
-
     [LoggerMessage(9010, LogLevel.Error, "a change of configuration could not be read", EventName = "ConfigChangeFailed")]
     private partial void LogFailed(Exception exception);
 }

@@ -71,9 +71,6 @@ internal sealed record ConfigKey
     /// <summary>Keys that give the value while this one is not set, in order: log.retention.minutes, then .hours.</summary>
     public IReadOnlyList<string> Fallbacks { get; init; } = [];
 
-    /// <summary>Kafka's own default where ours differs.</summary>
-    public string? KafkaDefault { get; init; }
-
     /// <summary>For a topic key: the broker key that gives its default.</summary>
     public string? Synonym { get; init; }
 

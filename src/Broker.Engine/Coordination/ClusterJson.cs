@@ -72,12 +72,6 @@ internal static class ClusterJson
         json.WriteNumber("kraftControllerEpoch", -1);
     });
 
-    public static int ReadController(ReadOnlyMemory<byte> data)
-    {
-        using var document = JsonDocument.Parse(data);
-        return document.RootElement.GetProperty("brokerid").GetInt32();
-    }
-
     public static byte[] Topic(TopicAssignment topic) => Write(json =>
     {
         json.WriteStartObject("removing_replicas");

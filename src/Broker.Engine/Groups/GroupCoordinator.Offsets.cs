@@ -15,14 +15,14 @@ internal sealed partial class GroupCoordinator
         ErrorCode error = Check(request.GroupId, emptyAllowed: true);
         if (error != ErrorCode.None)
         {
-            return CommitResponse(request, version, (_, _) => error, []);
+            return CommitResponse(request, version, (_, _) => error);
         }
         ClassicGroup? group = _groups.GetValueOrDefault(request.GroupId);
         if (group is null)
         {
             if (request.GenerationIdOrMemberEpoch >= 0)
             {
-                return CommitResponse(request, version, (_, _) => ErrorCode.IllegalGeneration, []);
+                return CommitResponse(request, version, (_, _) => ErrorCode.IllegalGeneration);
             }
             group = _groups.GetOrAdd(request.GroupId, static id => new ClassicGroup(id));
         }
@@ -31,7 +31,7 @@ internal sealed partial class GroupCoordinator
             error = CheckCommit(group, request);
             if (error != ErrorCode.None)
             {
-                return CommitResponse(request, version, (_, _) => error, []);
+                return CommitResponse(request, version, (_, _) => error);
             }
             if (group.Find(request.MemberId) is { } member)
             {
@@ -78,8 +78,7 @@ internal sealed partial class GroupCoordinator
                 accepted.Add(new OffsetToCommit(partition, new CommittedOffset(
                     asked.CommittedOffset, asked.CommittedLeaderEpoch, asked.CommittedMetadata ?? "", now, Guid.Empty)));
                 return ErrorCode.None;
-            },
-            accepted);
+            });
         if (accepted.Count == 0)
         {
             return response;
@@ -89,7 +88,7 @@ internal sealed partial class GroupCoordinator
             [.. accepted.Select(a => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, a.Partition), OffsetsLog.OffsetValue(a.Offset)))]);
         if (error != ErrorCode.None)
         {
-            return CommitResponse(request, version, (_, _) => error, []);
+            return CommitResponse(request, version, (_, _) => error);
         }
         foreach (OffsetToCommit one in accepted)
         {
@@ -105,7 +104,7 @@ internal sealed partial class GroupCoordinator
 
     private OffsetCommitResponse CommitResponse(
         OffsetCommitRequest request, short version,
-        Func<TopicPartition, OffsetCommitRequest.OffsetCommitRequestPartition, ErrorCode> decide, List<OffsetToCommit> accepted)
+        Func<TopicPartition, OffsetCommitRequest.OffsetCommitRequestPartition, ErrorCode> decide)
     {
         MetadataImage image = _metadata.Current;
         var response = new OffsetCommitResponse();
@@ -142,7 +141,7 @@ internal sealed partial class GroupCoordinator
         return error;
     }
 
-    /// <summary>Whether a member that asks for offsets is who it says (OffsetFetch v9+); classic groups do not check.</summary>
+    /// <summary>Deletes committed offsets, but for topics that members of the group read.</summary>
     public OffsetDeleteResponse DeleteOffsets(OffsetDeleteRequest request)
     {
         var response = new OffsetDeleteResponse { ErrorCode = Check(request.GroupId) };

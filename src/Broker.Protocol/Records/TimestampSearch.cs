@@ -34,21 +34,4 @@ public static class TimestampSearch
         }
         return false;
     }
-
-    /// <summary>The first record that has the batch's greatest timestamp; false when none has a timestamp, or the batch
-    /// cannot be read.</summary>
-    public static bool TryFindMax(RecordBatchView batch, RecordCodecs codecs, out long offset, out long timestamp)
-    {
-        offset = timestamp = -1;
-        using var records = new RecordCursor(batch, codecs, structureOnly: true);
-        while (records.MoveNext())
-        {
-            if (records.Timestamp > timestamp)
-            {
-                offset = records.Offset;
-                timestamp = records.Timestamp;
-            }
-        }
-        return offset >= 0 && records.Fault == RecordFault.None;
-    }
 }

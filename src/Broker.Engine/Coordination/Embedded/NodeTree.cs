@@ -36,7 +36,6 @@ internal sealed class NodeTree
 {
     private readonly Dictionary<string, Node> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<long, HashSet<string>> _ephemerals = [];
-    private readonly HashSet<long> _sessions = [];
 
     public NodeTree() => _nodes.Add(NodePath.Root, new Node { Path = NodePath.Root });
 
@@ -47,8 +46,6 @@ internal sealed class NodeTree
 
     /// <summary>Bytes of data and paths held, for snapshots.</summary>
     public IReadOnlyCollection<Node> Nodes => _nodes.Values;
-
-    public IReadOnlyCollection<long> Sessions => _sessions;
 
     public Node? Find(string path) => _nodes.GetValueOrDefault(path);
 
@@ -74,12 +71,6 @@ internal sealed class NodeTree
             case ChangeKind.Delete:
                 Delete(change.Path, zxid);
                 return default;
-            case ChangeKind.OpenSession:
-                _sessions.Add(change.SessionId);
-                return default;
-            case ChangeKind.CloseSession:
-                _sessions.Remove(change.SessionId);
-                return default;
             default:
                 return Find(change.Path)?.Stat ?? default;
         }
@@ -101,8 +92,6 @@ internal sealed class NodeTree
         _nodes.Add(node.Path, node);
         Own(node);
     }
-
-    public void RestoreSession(long sessionId) => _sessions.Add(sessionId);
 
     private NodeStat Create(in Change change, long zxid, long timeMs)
     {

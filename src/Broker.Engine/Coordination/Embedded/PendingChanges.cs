@@ -37,7 +37,7 @@ internal sealed class PendingChanges(NodeTree tree)
         return CoordinationError.None;
     }
 
-    /// <summary>The deletion of everything that ends with a session, and the end itself.</summary>
+    /// <summary>The deletion of everything that ends with a session.</summary>
     public void AcceptClose(long sessionId, List<Change> changes)
     {
         _undo.Clear();
@@ -56,7 +56,6 @@ internal sealed class PendingChanges(NodeTree tree)
                 throw new InvalidOperationException("any version matches");
             }
         }
-        changes.Add(new Change(ChangeKind.CloseSession, "", default, sessionId));
     }
 
     private CoordinationError Accept(long sessionId, in CoordinationOperation operation, List<Change> changes)

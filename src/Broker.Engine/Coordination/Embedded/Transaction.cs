@@ -6,8 +6,6 @@ internal enum ChangeKind : byte
     Create = 1,
     Set = 2,
     Delete = 3,
-    OpenSession = 4,
-    CloseSession = 5,
 
     /// <summary>A check that held: nothing changes, and nothing is stored.</summary>
     None = 6,
@@ -15,10 +13,9 @@ internal enum ChangeKind : byte
 
 /// <summary>One change that was found possible; the path is final.</summary>
 /// <param name="Kind">What it does.</param>
-/// <param name="Path">The node; empty for sessions.</param>
+/// <param name="Path">The node.</param>
 /// <param name="Data">New data, of create and set.</param>
-/// <param name="SessionId">The owner of an ephemeral node that is created (0 for a persistent one), or the session
-/// that is opened or closed.</param>
+/// <param name="SessionId">The owner of an ephemeral node that is created, 0 for a persistent one.</param>
 internal readonly record struct Change(ChangeKind Kind, string Path, ReadOnlyMemory<byte> Data, long SessionId);
 
 /// <summary>Changes that are made together. Replaying the same transactions in order makes the same tree.</summary>

@@ -40,9 +40,6 @@ internal sealed class ProduceOperation : PendingResponse
 
     public override bool ClosesConnection => _failed || (Request.Acks == 0 && _anyError);
 
-    /// <summary>Whether any partition was refused.</summary>
-    public bool AnyError => _anyError;
-
     public int PartitionCount { get; private set; }
 
     /// <summary>Enters the partition of the next entry, in the order of the request; null when it is not here.</summary>

@@ -22,15 +22,7 @@ internal sealed class PhysicalDisk : Disk
     {
         try
         {
-            // Not ReadAllBytes: it would respect another process's lock, and the lock file is read to name its owner.
-            using Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(
-                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            byte[] bytes = new byte[RandomAccess.GetLength(handle)];
-            int read = 0;
-            for (int n; read < bytes.Length && (n = RandomAccess.Read(handle, bytes.AsSpan(read), read)) > 0; read += n)
-            {
-            }
-            return read == bytes.Length ? bytes : bytes[..read];
+            return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
