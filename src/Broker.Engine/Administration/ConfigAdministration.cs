@@ -69,8 +69,8 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
     public Task<Outcome> EditAsync(
         sbyte type, string name, IReadOnlyList<ConfigEdit> edits, bool validateOnly, CancellationToken cancellationToken)
     {
-        string[] twice = [.. edits.GroupBy(e => e.Name).Where(g => g.Count() > 1).Select(g => g.Key)];
-        if (twice.Length > 0)
+        HashSet<string> twice = edits.Select(e => e.Name).Repeated();
+        if (twice.Count > 0)
         {
             return Task.FromResult(Outcome.Refused(ErrorCode.InvalidRequest, $"Error due to duplicate config keys : {string.Join(',', twice)}"));
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Broker.Engine.Coordination;
+using Broker.Engine.Metadata;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
@@ -7,8 +8,6 @@ namespace Broker.Engine.Controller;
 /// <summary>Brokers that come, go, and come back; and who leads when they do.</summary>
 internal sealed partial class ClusterController
 {
-    private const int NoLeader = -1;
-
     private async Task ReadBrokersAsync()
     {
         Dictionary<int, BrokerRegistration> live = await LiveBrokersAsync().ConfigureAwait(false);
@@ -84,11 +83,11 @@ internal sealed partial class ClusterController
             int[] live = [.. partition.Replicas.Where(_channels.ContainsKey)];
             return live.Length == 0 ? null : new PartitionStateNode(live[0], 0, [.. live], _epoch, 0);
         }
-        if (state.Leader != NoLeader && _channels.ContainsKey(state.Leader))
+        if (state.Leader != PartitionImage.NoLeader && _channels.ContainsKey(state.Leader))
         {
             return null;
         }
-        int leader = partition.Replicas.Where(r => state.InSyncReplicas.Contains(r) && _channels.ContainsKey(r)).FirstOrDefault(NoLeader);
+        int leader = partition.Replicas.Where(r => state.InSyncReplicas.Contains(r) && _channels.ContainsKey(r)).FirstOrDefault(PartitionImage.NoLeader);
         return leader == state.Leader
             ? null : state with { Leader = leader, LeaderEpoch = state.LeaderEpoch + 1, ControllerEpoch = _epoch };
     }

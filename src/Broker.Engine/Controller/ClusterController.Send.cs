@@ -6,9 +6,6 @@ namespace Broker.Engine.Controller;
 /// <summary>What the controller tells the brokers.</summary>
 internal sealed partial class ClusterController
 {
-    /// <summary>Leader that UpdateMetadata gives the partitions of a topic that is gone (Kafka: LeaderAndIsr.LeaderDuringDelete).</summary>
-    private const int LeaderDuringDelete = -2;
-
     /// <summary>Tells a broker its roles. A broker that has just come hears of them even when there are none.</summary>
     private void SendRoles(BrokerChannel channel, IEnumerable<ControlledPartition> partitions, bool full)
     {
@@ -79,7 +76,7 @@ internal sealed partial class ClusterController
         {
             PartitionIndex = partition.Index,
             ControllerEpoch = partition.State!.ControllerEpoch,
-            Leader = isDeletion ? LeaderDuringDelete : partition.State.Leader,
+            Leader = isDeletion ? PartitionImage.LeaderDuringDelete : partition.State.Leader,
             LeaderEpoch = partition.State.LeaderEpoch,
             ZkVersion = partition.State.Version,
         };
@@ -117,7 +114,7 @@ internal sealed partial class ClusterController
                 topic.PartitionStates.Add(new()
                 {
                     PartitionIndex = partition.Index,
-                    LeaderEpoch = LeaderDuringDelete,
+                    LeaderEpoch = PartitionImage.LeaderDuringDelete,
                     DeletePartition = true,
                 });
             }

@@ -90,17 +90,8 @@ internal static class OffsetsLog
         const int chunkBytes = 5 * 1024 * 1024;
         long offset = log.LogStartOffset;
         long end = log.LogEndOffset;
-        while (offset < end && log.TryRead(offset, chunkBytes, end, wholeFirstBatch: true, out LogSlice slice) && slice.File is { } file)
+        while (offset < end && log.Copy(offset, chunkBytes, end) is { } bytes)
         {
-            byte[] bytes = new byte[slice.Length];
-            try
-            {
-                _ = file.Read(bytes, slice.Position);
-            }
-            finally
-            {
-                file.ReleaseReference();
-            }
             long next = Read(bytes, record);
             if (next <= offset)
             {

@@ -25,19 +25,8 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
     protected override ListOffsetsResponse Handle(RequestContext context, ListOffsetsRequest request)
     {
         var response = new ListOffsetsResponse();
-        var seen = new HashSet<TopicPartition>();
-        var twice = new HashSet<TopicPartition>();
-        foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
-        {
-            foreach (ListOffsetsRequest.ListOffsetsPartition asked in topic.Partitions)
-            {
-                var id = new TopicPartition(topic.Name, asked.PartitionIndex);
-                if (!seen.Add(id))
-                {
-                    twice.Add(id);
-                }
-            }
-        }
+        HashSet<TopicPartition> twice = request.Topics
+            .SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Name, p.PartitionIndex))).Repeated();
         foreach (ListOffsetsRequest.ListOffsetsTopic topic in request.Topics)
         {
             var results = new ListOffsetsResponse.ListOffsetsTopicResponse { Name = topic.Name };

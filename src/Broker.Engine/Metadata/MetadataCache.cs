@@ -11,9 +11,6 @@ namespace Broker.Engine.Metadata;
 /// </summary>
 internal sealed class MetadataCache
 {
-    /// <summary>Leader that UpdateMetadata gives a partition of a topic that is gone (Kafka: LeaderAndIsr.LeaderDuringDelete).</summary>
-    private const int LeaderDuringDelete = -2;
-
     private readonly Lock _lock = new();
     private MetadataImage _current = MetadataImage.Empty;
 
@@ -76,7 +73,7 @@ internal sealed class MetadataCache
             {
                 Array.Resize(ref partitions, partition.PartitionIndex + 1);
             }
-            partitions[partition.PartitionIndex] = partition.Leader == LeaderDuringDelete ? null : new PartitionImage(
+            partitions[partition.PartitionIndex] = partition.Leader == PartitionImage.LeaderDuringDelete ? null : new PartitionImage(
                 partition.Leader, partition.LeaderEpoch, partition.ZkVersion,
                 [.. partition.Replicas], [.. partition.Isr], [.. partition.OfflineReplicas]);
         }

@@ -29,6 +29,9 @@ internal sealed record PartitionImage(
 {
     /// <summary>Leader of a partition that has none.</summary>
     public const int NoLeader = -1;
+
+    /// <summary>Leader that UpdateMetadata gives a partition of a topic that is gone (Kafka: LeaderAndIsr.LeaderDuringDelete).</summary>
+    public const int LeaderDuringDelete = -2;
 }
 
 /// <summary>A topic and its partitions by index; a gap is a partition not yet published.</summary>

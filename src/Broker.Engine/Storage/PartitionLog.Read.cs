@@ -61,6 +61,26 @@ internal sealed partial class PartitionLog
         return true;
     }
 
+    /// <summary>Copies what <see cref="TryRead"/> finds, the first batch whole; null when there is nothing. For coordinators and
+    /// people, who look into records; not for network threads.</summary>
+    public byte[]? Copy(long offset, int bytesMax, long endOffset)
+    {
+        if (!TryRead(offset, bytesMax, endOffset, wholeFirstBatch: true, out LogSlice slice) || slice.File is not { } file)
+        {
+            return null;
+        }
+        byte[] bytes = new byte[slice.Length];
+        try
+        {
+            _ = file.Read(bytes, slice.Position);
+        }
+        finally
+        {
+            file.ReleaseReference();
+        }
+        return bytes;
+    }
+
     /// <summary>Bytes that <see cref="TryRead"/> would give, without holding a file.</summary>
     public int Measure(long offset, int bytesMax, long endOffset)
     {

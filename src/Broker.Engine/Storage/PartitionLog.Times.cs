@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using Broker.Protocol.Records;
 
 namespace Broker.Engine.Storage;
@@ -11,10 +10,7 @@ internal readonly record struct TimestampAndOffset(long TimestampMs, long Offset
 internal sealed partial class PartitionLog
 {
     /// <summary>Bytes of a header up to the greatest timestamp of magic 2.</summary>
-    private const int TimeHeaderBytes = 43;
-    private const int MagicAt = 16;
-    private const int LegacyTimestampAt = 18;
-    private const int MaxTimestampAt = 35;
+    private const int TimeHeaderBytes = RecordBatchHeader.ProducerIdAt;
 
     /// <summary>The first record at or after the log's start whose timestamp is at least <paramref name="timestampMs"/>, or null.
     /// Reads files; not for network threads.</summary>
@@ -71,16 +67,17 @@ internal sealed partial class PartitionLog
         while (cursor.MoveNext())
         {
             int bytes = segment.File.Read(header.AsSpan(0, Math.Min(TimeHeaderBytes, cursor.BatchBytes)), cursor.Position);
-            bool isV2 = bytes == TimeHeaderBytes && header[MagicAt] >= 2;
+            bool isV2 = bytes == TimeHeaderBytes && header[RecordBatchHeader.MagicAt] >= RecordBatchHeader.Magic;
             if (!isV2)
             {
-                long legacy = header[MagicAt] == 1 ? BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(LegacyTimestampAt)) : -1;
+                var message = new LegacyMessageView(header);
+                long legacy = message.Magic == 1 ? message.Timestamp : RecordBatchHeader.NoTimestamp;
                 if (legacy >= timestampMs && cursor.LastOffset >= startOffset)
                 {
                     return new TimestampAndOffset(legacy, cursor.LastOffset);
                 }
             }
-            else if (BinaryPrimitives.ReadInt64BigEndian(header.AsSpan(MaxTimestampAt)) >= timestampMs
+            else if (new RecordBatchView(header).MaxTimestamp >= timestampMs
                 && FindInBatch(segment, cursor.Position, cursor.BatchBytes, timestampMs, startOffset) is { } found)
             {
                 return found;

@@ -1,3 +1,5 @@
+using Broker.Protocol.Wire;
+
 namespace Broker.Protocol.Records;
 
 /// <summary>CRC-32 (reflected polynomial 0xEDB88320), the checksum of messages of magic 0 and 1: eight table look-ups for
@@ -5,7 +7,7 @@ namespace Broker.Protocol.Records;
 internal static class LegacyCrc32
 {
     private const uint Polynomial = 0xEDB88320;
-    private static readonly uint[] s_slices = MakeSlices();
+    private static readonly uint[] s_slices = CrcTables.Slices(Polynomial);
 
     public static uint Compute(ReadOnlySpan<byte> data)
     {
@@ -26,24 +28,5 @@ internal static class LegacyCrc32
             crc = (crc >> 8) ^ t[(crc ^ b) & 0xff];
         }
         return ~crc;
-    }
-
-    private static uint[] MakeSlices()
-    {
-        uint[] table = new uint[8 * 256];
-        for (uint i = 0; i < 256; i++)
-        {
-            uint crc = i;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) != 0 ? Polynomial : 0);
-            }
-            table[i] = crc;
-        }
-        for (int i = 256; i < table.Length; i++)
-        {
-            table[i] = (table[i - 256] >> 8) ^ table[table[i - 256] & 0xff];
-        }
-        return table;
     }
 }

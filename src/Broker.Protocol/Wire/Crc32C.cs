@@ -20,7 +20,7 @@ public static class Crc32C
     private const int ShortChain = 256;
 
     private static readonly bool s_hardware = Sse42.X64.IsSupported || ArmCrc32.Arm64.IsSupported;
-    private static readonly uint[] s_slices = MakeSlices();
+    private static readonly uint[] s_slices = CrcTables.Slices(Polynomial);
     private static readonly uint[] s_longShift = MakeShift(LongChain);
     private static readonly uint[] s_shortShift = MakeShift(ShortChain);
 
@@ -101,25 +101,6 @@ public static class Crc32C
             crc = (crc >> 8) ^ t[(int)((crc ^ b) & 0xff)];
         }
         return crc;
-    }
-
-    private static uint[] MakeSlices()
-    {
-        uint[] table = new uint[8 * 256];
-        for (uint i = 0; i < 256; i++)
-        {
-            uint crc = i;
-            for (int bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) != 0 ? Polynomial : 0);
-            }
-            table[i] = crc;
-        }
-        for (int i = 256; i < table.Length; i++)
-        {
-            table[i] = (table[i - 256] >> 8) ^ table[table[i - 256] & 0xff];
-        }
-        return table;
     }
 
     /// <summary>For each byte of a checksum, what it becomes when <paramref name="bytes"/> zero bytes follow.</summary>

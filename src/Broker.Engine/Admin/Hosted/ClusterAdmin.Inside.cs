@@ -3,7 +3,6 @@ using Broker.Engine.Purgatory;
 using Broker.Engine.Storage;
 using Broker.Engine.Timing;
 using Broker.Protocol.Records;
-using Broker.Protocol.Wire;
 
 namespace Broker.Engine.Admin.Hosted;
 
@@ -97,7 +96,7 @@ internal sealed partial class ClusterAdmin
         try
         {
             Span<byte> whole = rented.AsSpan(0, segment.File.Read(rented.AsSpan(0, bytes), position));
-            bool isV2 = whole.Length > 16 && whole[16] >= 2 && whole.Length >= RecordBatchHeader.Size;
+            bool isV2 = whole.Length >= RecordBatchHeader.Size && whole[RecordBatchHeader.MagicAt] >= RecordBatchHeader.Magic;
             return isV2 ? DescribeV2(whole, position) : DescribeLegacy(whole, position);
         }
         finally
@@ -108,10 +107,7 @@ internal sealed partial class ClusterAdmin
 
     private static BatchView DescribeV2(ReadOnlySpan<byte> bytes, int position)
     {
-        const int crcAt = 17;
-        const int crcCoversFrom = 21;
         var batch = new RecordBatchView(bytes);
-        uint crc = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[crcAt..]);
         return new BatchView
         {
             Position = position,
@@ -119,7 +115,7 @@ internal sealed partial class ClusterAdmin
             BaseOffset = batch.BaseOffset,
             LastOffset = batch.LastOffset,
             Count = batch.Count,
-            Magic = 2,
+            Magic = (sbyte)RecordBatchHeader.Magic,
             Compression = CompressionCodecs.Name(batch.Codec),
             TimestampType = batch.TimestampType.ToString(),
             BaseTimestamp = Time(batch.BaseTimestamp),
@@ -130,33 +126,37 @@ internal sealed partial class ClusterAdmin
             BaseSequence = batch.BaseSequence,
             IsTransactional = batch.IsTransactional,
             IsControl = batch.IsControl,
-            Crc = crc,
-            CrcState = Crc32C.Compute(bytes[crcCoversFrom..]) == crc ? CrcState.Valid : CrcState.Wrong,
+            Crc = batch.Crc,
+            CrcState = batch.IsCrcValid() ? CrcState.Valid : CrcState.Wrong,
             Header = bytes[..RecordBatchHeader.Size].ToArray(),
         };
     }
 
-    private static BatchView DescribeLegacy(ReadOnlySpan<byte> bytes, int position) => new()
+    private static BatchView DescribeLegacy(ReadOnlySpan<byte> bytes, int position)
     {
-        Position = position,
-        SizeBytes = bytes.Length,
-        BaseOffset = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(bytes),
-        LastOffset = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(bytes),
-        Count = 1,
-        Magic = (sbyte)bytes[16],
-        Compression = CompressionCodecs.Name((CompressionCodec)(bytes[17] & 7)),
-        TimestampType = nameof(TimestampType.CreateTime),
-        BaseTimestamp = null,
-        MaxTimestamp = null,
-        LeaderEpoch = -1,
-        ProducerId = -1,
-        ProducerEpoch = -1,
-        BaseSequence = -1,
-        IsTransactional = false,
-        IsControl = false,
-        Crc = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]),
-        CrcState = CrcState.Unchecked,
-    };
+        var message = new LegacyMessageView(bytes);
+        return new BatchView
+        {
+            Position = position,
+            SizeBytes = bytes.Length,
+            BaseOffset = message.Offset,
+            LastOffset = message.Offset,
+            Count = 1,
+            Magic = (sbyte)message.Magic,
+            Compression = CompressionCodecs.Name(message.Codec),
+            TimestampType = nameof(TimestampType.CreateTime),
+            BaseTimestamp = null,
+            MaxTimestamp = null,
+            LeaderEpoch = RecordBatchHeader.NoLeaderEpoch,
+            ProducerId = RecordBatchHeader.NoProducerId,
+            ProducerEpoch = RecordBatchHeader.NoProducerEpoch,
+            BaseSequence = RecordBatchHeader.NoSequence,
+            IsTransactional = false,
+            IsControl = false,
+            Crc = message.Crc,
+            CrcState = CrcState.Unchecked,
+        };
+    }
 
     public TimersView Timers(int brokerId)
     {

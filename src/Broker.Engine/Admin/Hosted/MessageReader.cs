@@ -30,18 +30,9 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
                 IsPartial = true;
                 break;
             }
-            if (!partition.Log.TryRead(offset, ReadBytes, end, wholeFirstBatch: true, out LogSlice slice) || slice.File is not { } file)
+            if (partition.Log.Copy(offset, ReadBytes, end) is not { } chunk)
             {
                 break;
-            }
-            byte[] chunk = new byte[slice.Length];
-            try
-            {
-                _ = file.Read(chunk, slice.Position);
-            }
-            finally
-            {
-                file.ReleaseReference();
             }
             bytes += chunk.Length;
             long next = Read(chunk, from, end, limit, found);

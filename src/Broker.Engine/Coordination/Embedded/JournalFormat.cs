@@ -31,8 +31,8 @@ internal static class JournalFormat
             }
             count++;
             writer.WriteInt8((sbyte)change.Kind);
-            WriteBlob(writer, Encoding.UTF8.GetBytes(change.Path));
-            WriteBlob(writer, change.Data.Span);
+            writer.WriteBytes(Encoding.UTF8.GetBytes(change.Path), flexible: false);
+            writer.WriteBytes(change.Data, flexible: false);
         }
         writer.PatchInt32(countAt, count);
         EndFrame(writer, frame);
@@ -44,23 +44,23 @@ internal static class JournalFormat
 
     /// <summary>Reads the transactions of a journal up to the first entry that is torn or damaged.</summary>
     /// <returns>Bytes that were good.</returns>
-    public static int ReadJournal(ReadOnlySpan<byte> bytes, Action<Transaction> replay)
+    public static int ReadJournal(ArraySegment<byte> bytes, Action<Transaction> replay)
     {
         int at = 0;
-        while (TryReadFrame(bytes[at..], out ReadOnlySpan<byte> body))
+        while (TryReadFrame(bytes[at..], out ArraySegment<byte> body))
         {
-            var reader = new BlobReader(body);
-            long zxid = reader.Int64();
-            long time = reader.Int64();
+            var reader = new KafkaReader(body.Array!, body.Offset, body.Count);
+            long zxid = reader.ReadInt64();
+            long time = reader.ReadInt64();
             var changes = new List<Change>();
-            for (int i = reader.Int32(); i > 0; i--)
+            for (int i = reader.ReadInt32(); i > 0; i--)
             {
-                var kind = (ChangeKind)reader.Byte();
-                string path = Encoding.UTF8.GetString(reader.Blob());
-                changes.Add(new Change(kind, path, reader.Blob().ToArray(), 0));
+                var kind = (ChangeKind)reader.ReadInt8();
+                string path = Encoding.UTF8.GetString(reader.ReadBytes(flexible: false, "path").Span);
+                changes.Add(new Change(kind, path, reader.ReadBytes(flexible: false, "data").ToArray(), 0));
             }
             replay(new Transaction(zxid, time, changes));
-            at += FrameBytes + body.Length;
+            at += FrameBytes + body.Count;
         }
         return at;
     }
@@ -75,8 +75,8 @@ internal static class JournalFormat
         writer.WriteInt32(nodes.Count);
         foreach (Node node in nodes)
         {
-            WriteBlob(writer, Encoding.UTF8.GetBytes(node.Path));
-            WriteBlob(writer, node.Data.Span);
+            writer.WriteBytes(Encoding.UTF8.GetBytes(node.Path), flexible: false);
+            writer.WriteBytes(node.Data, flexible: false);
             writer.WriteInt64(node.Czxid);
             writer.WriteInt64(node.Mzxid);
             writer.WriteInt64(node.Pzxid);
@@ -90,29 +90,29 @@ internal static class JournalFormat
 
     /// <returns>The epoch of the store that wrote it.</returns>
     /// <exception cref="CoordinationStoreException">It is damaged.</exception>
-    public static int ReadSnapshot(ReadOnlySpan<byte> bytes, NodeTree tree)
+    public static int ReadSnapshot(ArraySegment<byte> bytes, NodeTree tree)
     {
-        if (bytes.Length < 8 || BinaryPrimitives.ReadInt64BigEndian(bytes) != SnapshotMagic
-            || !TryReadFrame(bytes[8..], out ReadOnlySpan<byte> body))
+        if (bytes.Count < sizeof(long) || BinaryPrimitives.ReadInt64BigEndian(bytes) != SnapshotMagic
+            || !TryReadFrame(bytes[sizeof(long)..], out ArraySegment<byte> body))
         {
             throw new CoordinationStoreException("the snapshot of the cluster's state is damaged");
         }
-        var reader = new BlobReader(body);
-        tree.Advance(reader.Int64());
-        int epoch = reader.Int32();
-        for (int i = reader.Int32(); i > 0; i--)
+        var reader = new KafkaReader(body.Array!, body.Offset, body.Count);
+        tree.Advance(reader.ReadInt64());
+        int epoch = reader.ReadInt32();
+        for (int i = reader.ReadInt32(); i > 0; i--)
         {
             tree.Restore(new Node
             {
-                Path = Encoding.UTF8.GetString(reader.Blob()),
-                Data = reader.Blob().ToArray(),
-                Czxid = reader.Int64(),
-                Mzxid = reader.Int64(),
-                Pzxid = reader.Int64(),
-                CtimeMs = reader.Int64(),
-                MtimeMs = reader.Int64(),
-                Version = reader.Int32(),
-                ChildrenCreated = reader.Int32(),
+                Path = Encoding.UTF8.GetString(reader.ReadBytes(flexible: false, "path").Span),
+                Data = reader.ReadBytes(flexible: false, "data").ToArray(),
+                Czxid = reader.ReadInt64(),
+                Mzxid = reader.ReadInt64(),
+                Pzxid = reader.ReadInt64(),
+                CtimeMs = reader.ReadInt64(),
+                MtimeMs = reader.ReadInt64(),
+                Version = reader.ReadInt32(),
+                ChildrenCreated = reader.ReadInt32(),
             });
         }
         return epoch;
@@ -132,46 +132,19 @@ internal static class JournalFormat
         writer.PatchInt32(at, body.Length);
     }
 
-    private static bool TryReadFrame(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> body)
+    private static bool TryReadFrame(ArraySegment<byte> bytes, out ArraySegment<byte> body)
     {
         body = default;
-        if (bytes.Length < FrameBytes)
+        if (bytes.Count < FrameBytes)
         {
             return false;
         }
         int length = BinaryPrimitives.ReadInt32BigEndian(bytes);
-        if (length <= 0 || length > bytes.Length - FrameBytes)
+        if (length <= 0 || length > bytes.Count - FrameBytes)
         {
             return false;
         }
         body = bytes.Slice(FrameBytes, length);
         return Crc32C.Compute(body) == BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]);
-    }
-
-    private static void WriteBlob(KafkaWriter writer, ReadOnlySpan<byte> bytes)
-    {
-        writer.WriteInt32(bytes.Length);
-        writer.WriteRaw(bytes);
-    }
-
-    /// <summary>Reads a frame's body, whose CRC was right.</summary>
-    private ref struct BlobReader(ReadOnlySpan<byte> bytes)
-    {
-        private ReadOnlySpan<byte> _rest = bytes;
-
-        public byte Byte() => Take(1)[0];
-
-        public int Int32() => BinaryPrimitives.ReadInt32BigEndian(Take(4));
-
-        public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
-
-        public ReadOnlySpan<byte> Blob() => Take(Int32());
-
-        private ReadOnlySpan<byte> Take(int count)
-        {
-            ReadOnlySpan<byte> taken = _rest[..count];
-            _rest = _rest[count..];
-            return taken;
-        }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class CreateTopicsHandler(TopicAdministration topics, MetadataWa
     protected override async ValueTask<CreateTopicsResponse> HandleAsync(RequestContext context, CreateTopicsRequest request)
     {
         var response = new CreateTopicsResponse();
-        HashSet<string> twice = [.. request.Topics.GroupBy(t => t.Name).Where(g => g.Count() > 1).Select(g => g.Key)];
+        HashSet<string> twice = request.Topics.Select(t => t.Name).Repeated();
         var made = new List<string>();
         foreach (CreateTopicsRequest.CreatableTopic topic in request.Topics.DistinctBy(t => t.Name))
         {

@@ -63,7 +63,7 @@ internal sealed class CreatePartitionsHandler(TopicAdministration topics, Metada
     protected override async ValueTask<CreatePartitionsResponse> HandleAsync(RequestContext context, CreatePartitionsRequest request)
     {
         var response = new CreatePartitionsResponse();
-        HashSet<string> twice = [.. request.Topics.GroupBy(t => t.Name).Where(g => g.Count() > 1).Select(g => g.Key)];
+        HashSet<string> twice = request.Topics.Select(t => t.Name).Repeated();
         foreach (CreatePartitionsRequest.CreatePartitionsTopic topic in request.Topics.DistinctBy(t => t.Name))
         {
             IReadOnlyList<ImmutableArray<int>>? assignment =
