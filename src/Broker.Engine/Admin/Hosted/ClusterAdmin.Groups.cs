@@ -19,20 +19,24 @@ internal sealed partial class ClusterAdmin
             GroupColumn.Lag => g => g.Lag,
             _ => g => g.GroupId,
         };
-        List<GroupSummary> sorted =
-            [.. query.Descending ? found.OrderByDescending(key).ThenBy(g => g.GroupId) : found.OrderBy(key).ThenBy(g => g.GroupId)];
-        return new Page<GroupSummary>(
-            [.. sorted.Skip(query.Skip).Take(Math.Clamp(query.Take, 0, TakeMax))], sorted.Count, Math.Min(query.Skip, sorted.Count));
+        return PageOf(found, key, g => g.GroupId, query.Descending, query.Skip, query.Take);
     }
 
-    public GroupDetail Group(string groupId) => AllGroups().FirstOrDefault(g => g.Summary.GroupId == groupId)
-        ?? throw new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
+    public GroupDetail Group(string groupId)
+    {
+        BrokerServer broker = CoordinatorOf(groupId);
+        return broker.Groups.Find(groupId) is { } group ? DescribeLocked(broker, group) : throw GroupNotFound(groupId);
+    }
+
+    /// <summary>The broker that knows a group.</summary>
+    private BrokerServer CoordinatorOf(string groupId) =>
+        Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null) ?? throw GroupNotFound(groupId);
+
+    private static AdminException GroupNotFound(string groupId) => new("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
 
     public Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken)
     {
-        BrokerServer broker = Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null)
-            ?? throw new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
-        ErrorCode error = broker.Groups.Delete(groupId);
+        ErrorCode error = CoordinatorOf(groupId).Groups.Delete(groupId);
         return error == ErrorCode.None ? Task.CompletedTask : throw new AdminException(
             error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
     }

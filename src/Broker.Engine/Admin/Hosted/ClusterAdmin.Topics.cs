@@ -14,10 +14,15 @@ internal sealed partial class ClusterAdmin
 
     public Page<TopicSummary> Topics(TopicQuery query)
     {
-        IEnumerable<TopicSummary> found = Image.Topics.Values
+        IEnumerable<TopicImage> found = Image.Topics.Values
             .Where(t => query.IncludeInternal || !InternalTopics.Contains(t.Name))
-            .Where(t => query.Search is not { Length: > 0 } search || t.Name.Contains(search, StringComparison.OrdinalIgnoreCase))
-            .Select(Summary);
+            .Where(t => query.Search is not { Length: > 0 } search || t.Name.Contains(search, StringComparison.OrdinalIgnoreCase));
+        if (query.SortBy == TopicColumn.Name)
+        {
+            // Figures of topics that are not shown need not be gathered.
+            Page<TopicImage> named = PageOf(found, t => t.Name, t => t.Name, query.Descending, query.Skip, query.Take);
+            return new Page<TopicSummary>([.. named.Items.Select(Summary)], named.Total, named.Skipped);
+        }
         Func<TopicSummary, IComparable> key = query.SortBy switch
         {
             TopicColumn.Partitions => t => t.Partitions,
@@ -28,10 +33,15 @@ internal sealed partial class ClusterAdmin
             TopicColumn.BytesOutPerSec => t => t.Rates.BytesOutPerSec,
             _ => t => t.Name,
         };
-        List<TopicSummary> sorted =
-            [.. query.Descending ? found.OrderByDescending(key).ThenBy(t => t.Name) : found.OrderBy(key).ThenBy(t => t.Name)];
-        return new Page<TopicSummary>(
-            [.. sorted.Skip(query.Skip).Take(Math.Clamp(query.Take, 0, TakeMax))], sorted.Count, Math.Min(query.Skip, sorted.Count));
+        return PageOf(found.Select(Summary), key, t => t.Name, query.Descending, query.Skip, query.Take);
+    }
+
+    /// <summary>Sorts by a column, then by name, and cuts the page out.</summary>
+    private static Page<T> PageOf<T>(
+        IEnumerable<T> found, Func<T, IComparable> key, Func<T, string> name, bool descending, int skip, int take)
+    {
+        List<T> sorted = [.. (descending ? found.OrderByDescending(key) : found.OrderBy(key)).ThenBy(name)];
+        return new Page<T>([.. sorted.Skip(skip).Take(Math.Clamp(take, 0, TakeMax))], sorted.Count, Math.Min(skip, sorted.Count));
     }
 
     private TopicSummary Summary(TopicImage topic)

@@ -42,10 +42,24 @@ internal sealed class TrafficSampler
             {
                 SeriesOf(_topics, name).Add(total, now);
             }
-            foreach (string gone in _topics.Keys.Where(t => !topics.ContainsKey(t)).ToArray())
-            {
-                _topics.Remove(gone);
-            }
+            Forget(_topics.Keys.Where(t => !topics.ContainsKey(t)).ToHashSet(StringComparer.Ordinal));
+        }
+    }
+
+    /// <summary>Nothing is kept of topics that are gone.</summary>
+    private void Forget(HashSet<string> gone)
+    {
+        if (gone.Count == 0)
+        {
+            return;
+        }
+        foreach (string topic in gone)
+        {
+            _topics.Remove(topic);
+        }
+        foreach (TopicPartition partition in _partitions.Keys.Where(p => gone.Contains(p.Topic)).ToArray())
+        {
+            _partitions.Remove(partition);
         }
     }
 
