@@ -38,6 +38,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     private readonly BrokerEnvironment _environment;
     private readonly ILogger _logger;
     private readonly BrokerBackground _background;
+    private readonly IReadOnlyList<ListenerConfig> _listeners;
     private readonly Random _random;
     private long _nextConnection;
     private bool _opened;
@@ -68,7 +69,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             },
             environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
         _background.Logs = Logs;
-        TransportOptions options = TransportSetup.Options(config);
+        _listeners = ListenerConfig.Read(config);
+        TransportOptions options = TransportSetup.Options(config, _listeners);
         Transport = OperatingSystem.IsLinux()
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
@@ -150,8 +152,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <exception cref="BrokerStartException">One line for the operator.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<ListenerConfig> listeners = ListenerConfig.Read(Config.Static);
-        Bind(listeners);
+        Bind();
         await Membership.OpenAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -172,7 +173,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Serve();
         Endpoints =
         [
-            .. listeners.Select((l, i) => new BrokerEndpoint(
+            .. _listeners.Select((l, i) => new BrokerEndpoint(
                 l.Name, l.AdvertisedHost, l.AdvertisedPort == 0 ? Transport.EndPoints[i].Port : l.AdvertisedPort, 0)),
         ];
         var self = new BrokerImage(Id, Config.Static.Rack, Endpoints);
@@ -190,7 +191,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    private void Bind(IReadOnlyList<ListenerConfig> listeners)
+    private void Bind()
     {
         try
         {
@@ -199,7 +200,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         catch (System.Net.Sockets.SocketException e)
         {
             throw new BrokerStartException(
-                $"broker {Id} cannot listen on {string.Join(", ", listeners.Select(l => l.Bind))}: {e.Message}", e);
+                $"broker {Id} cannot listen on {string.Join(", ", _listeners.Select(l => l.Bind))}: {e.Message}", e);
         }
     }
 
@@ -209,7 +210,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         ApiHandler[] handlers = [versions, .. AllHandlers.Of(this)];
         versions.Advertise(handlers);
         var dispatcher = new RequestDispatcher(
-            handlers, Workers, TransportSetup.PoolOf(Transport), RequestMetrics, _logger, _stopping.Token)
+            handlers, Workers, Transport.Pool, RequestMetrics, _logger, _stopping.Token)
         { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
         Timers.Start();
         StartSchedule();

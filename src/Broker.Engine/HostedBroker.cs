@@ -7,7 +7,8 @@ namespace Broker.Engine;
 /// <see cref="BrokerServer"/>. Thread-safe.</summary>
 internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment environment, Action<string> failed)
 {
-    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(2);
+    /// <summary>How long one wait for the controller's word lasts, milliseconds; then it is looked whether to go on.</summary>
+    private const long WaitMs = 1_000;
 
     private readonly SemaphoreSlim _changing = new(1, 1);
     private volatile BrokerServer? _server;
@@ -46,9 +47,9 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
             try
             {
                 await server.StartAsync(cancellationToken).ConfigureAwait(false);
-                while (!server.IsServing)
+                while (!await server.Waits.WaitAsync(_ => server.IsServing, WaitMs, $"start of broker {Id}").ConfigureAwait(false))
                 {
-                    await Task.Delay(s_poll, environment.Time, cancellationToken).ConfigureAwait(false);
+                    cancellationToken.ThrowIfCancellationRequested();
                 }
                 _state = BrokerState.Running;
             }

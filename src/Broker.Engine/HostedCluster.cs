@@ -57,8 +57,7 @@ public sealed class HostedCluster : IAsyncDisposable
         IReadOnlyList<BrokerConfig> configs = loader.Build(settings.Brokers, settings.Port ?? -1, settings.DataDirectory);
         foreach (BrokerConfig config in configs)
         {
-            _ = ListenerConfig.Read(config);
-            _ = TransportSetup.Options(config);
+            _ = TransportSetup.Options(config, ListenerConfig.Read(config));
         }
         return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), time, loggers);
     }

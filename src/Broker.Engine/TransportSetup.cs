@@ -2,19 +2,16 @@ using System.Globalization;
 using System.Net;
 using Broker.Engine.Configuration;
 using Broker.Engine.Transport;
-using Broker.Engine.Transport.Buffers;
-using Broker.Engine.Transport.Reactor;
-using Broker.Engine.Transport.Sockets;
 
 namespace Broker.Engine;
 
 /// <summary>From configuration to transport. Stateless.</summary>
 internal static class TransportSetup
 {
-    public static TransportOptions Options(BrokerConfig config) => new()
+    public static TransportOptions Options(BrokerConfig config, IReadOnlyList<ListenerConfig> listeners) => new()
     {
         Name = $"broker-{config.BrokerId}",
-        Listeners = [.. ListenerConfig.Read(config).Select(l => new ListenerOptions(l.Name, l.Bind, config.Int("socket.listen.backlog.size")))],
+        Listeners = [.. listeners.Select(l => new ListenerOptions(l.Name, l.Bind, config.Int("socket.listen.backlog.size")))],
         NetworkThreads = config.Set.ContainsKey("num.network.threads")
             ? config.Int("num.network.threads") : Math.Clamp(Environment.ProcessorCount, 1, 8),
         FrameBytesMax = config.Int("socket.request.max.bytes"),
@@ -26,13 +23,6 @@ internal static class TransportSetup
         // Kafka's 100 KiB are worse than what the system finds by itself; whoever sets the key gets what he set.
         SendBufferBytes = config.Set.ContainsKey("socket.send.buffer.bytes") ? config.Int("socket.send.buffer.bytes") : -1,
         ReceiveBufferBytes = config.Set.ContainsKey("socket.receive.buffer.bytes") ? config.Int("socket.receive.buffer.bytes") : -1,
-    };
-
-    public static BufferPool PoolOf(ITransport transport) => transport switch
-    {
-        ReactorTransport reactor => reactor.Pool,
-        SocketTransport sockets => sockets.Pool,
-        _ => throw new ArgumentException("unknown transport", nameof(transport)),
     };
 
     private static Dictionary<IPAddress, int> Overrides(IReadOnlyList<string> pairs)

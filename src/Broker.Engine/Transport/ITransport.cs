@@ -1,4 +1,5 @@
 using System.Net;
+using Broker.Engine.Transport.Buffers;
 
 namespace Broker.Engine.Transport;
 
@@ -10,6 +11,9 @@ internal interface ITransport : IDisposable
 {
     /// <summary>Network threads that can own partitions; 0 where connections have no fixed thread.</summary>
     int OwnerThreads { get; }
+
+    /// <summary>Where memory for requests comes from.</summary>
+    BufferPool Pool { get; }
 
     /// <summary>The end points that are open, in the order of the options: port 0 has become a real one.</summary>
     IReadOnlyList<IPEndPoint> EndPoints { get; }

@@ -34,7 +34,7 @@ internal sealed class ReactorTransport : ITransport
 
     internal ConnectionQuotas Quotas { get; }
 
-    internal BufferPool Pool { get; }
+    public BufferPool Pool { get; }
 
     public int OwnerThreads => _reactors.Length;
 

@@ -37,7 +37,7 @@ internal sealed partial class SocketTransport : ITransport
 
     internal ConnectionQuotas Quotas { get; }
 
-    internal BufferPool Pool { get; }
+    public BufferPool Pool { get; }
 
     internal MonotonicClock Clock => _clock;
 
