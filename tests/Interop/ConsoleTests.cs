@@ -1,5 +1,3 @@
-using System.Net.Http.Headers;
-
 namespace Interop;
 
 /// <summary>The console in a real browser: every page comes alive on its circuit and shows data, in both widths.</summary>
@@ -53,8 +51,7 @@ public class ConsoleTests
 
     private static async Task PostAsync(HttpClient http, string path, string json)
     {
-        using var content = new StringContent(json, new MediaTypeHeaderValue("application/json"));
-        using HttpResponseMessage response = await http.PostAsync(new Uri(path, UriKind.Relative), content, TestContext.Current.CancellationToken);
+        using HttpResponseMessage response = await Rest.PostAsync(http, path, json);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 }

@@ -78,13 +78,13 @@ public class HostTests
     {
         await using HostProcess host = await HostProcess.StartAsync();
         using var http = new HttpClient { BaseAddress = host.Http };
-        using HttpResponseMessage made = await PostAsync(http, "/api/v1/topics", """{"name":"spread","partitions":6}""");
+        using HttpResponseMessage made = await Rest.PostAsync(http, "/api/v1/topics", """{"name":"spread","partitions":6}""");
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         Assert.Equal(0, await OfflineAsync(http));
-        using HttpResponseMessage stopped = await PostAsync(http, "/api/v1/brokers/2/stop", "{}");
+        using HttpResponseMessage stopped = await Rest.PostAsync(http, "/api/v1/brokers/2/stop", "{}");
         Assert.Equal(HttpStatusCode.NoContent, stopped.StatusCode);
         await WaitAsync(async () => await OfflineAsync(http) == 2);
-        using HttpResponseMessage started = await PostAsync(http, "/api/v1/brokers/2/start", "{}");
+        using HttpResponseMessage started = await Rest.PostAsync(http, "/api/v1/brokers/2/start", "{}");
         Assert.Equal(HttpStatusCode.NoContent, started.StatusCode);
         await WaitAsync(async () => await OfflineAsync(http) == 0);
     }
@@ -97,7 +97,7 @@ public class HostTests
         using HttpResponseMessage missing = await http.GetAsync(new Uri("/api/v1/topics/none", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
         Assert.Equal("UNKNOWN_TOPIC_OR_PARTITION", await ErrorAsync(missing));
-        using HttpResponseMessage replicas = await PostAsync(http, "/api/v1/topics", """{"name":"many","partitions":1,"replicationFactor":3}""");
+        using HttpResponseMessage replicas = await Rest.PostAsync(http, "/api/v1/topics", """{"name":"many","partitions":1,"replicationFactor":3}""");
         Assert.Equal(HttpStatusCode.BadRequest, replicas.StatusCode);
         Assert.Equal("INVALID_REPLICATION_FACTOR", await ErrorAsync(replicas));
         using var foreign = new HttpRequestMessage(HttpMethod.Post, "/api/v1/brokers/0/stop");
@@ -111,16 +111,16 @@ public class HostTests
     {
         await using HostProcess host = await HostProcess.StartAsync(brokers: 1);
         using var http = new HttpClient { BaseAddress = host.Http };
-        (await PostAsync(http, "/api/v1/topics", """{"name":"notes","partitions":1}""")).Dispose();
-        using HttpResponseMessage produced = await PostAsync(
+        (await Rest.PostAsync(http, "/api/v1/topics", """{"name":"notes","partitions":1}""")).Dispose();
+        using HttpResponseMessage produced = await Rest.PostAsync(
             http, "/api/v1/topics/notes/messages", """{"key":"k","value":"hello","headers":{"h":"1"},"compression":"zstd"}""");
         Assert.True(produced.IsSuccessStatusCode, await produced.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
-        JsonElement page = await GetAsync(http, "/api/v1/topics/notes/messages?from=Oldest");
+        JsonElement page = await Rest.GetAsync(http, "/api/v1/topics/notes/messages?from=Oldest");
         Assert.Equal("hello", page.GetProperty("messages")[0].GetProperty("value").GetString());
-        JsonElement batches = await GetAsync(http, "/api/v1/topics/notes/partitions/0/segments/0/batches");
+        JsonElement batches = await Rest.GetAsync(http, "/api/v1/topics/notes/partitions/0/segments/0/batches");
         Assert.Equal("Valid", batches.GetProperty("batches")[0].GetProperty("crcState").GetString());
         Assert.Equal("zstd", batches.GetProperty("batches")[0].GetProperty("compression").GetString());
-        Assert.Equal(4, (await GetAsync(http, "/api/v1/brokers/0/timers")).GetProperty("purgatories").GetArrayLength());
+        Assert.Equal(4, (await Rest.GetAsync(http, "/api/v1/brokers/0/timers")).GetProperty("purgatories").GetArrayLength());
     }
 
     [Theory]
@@ -155,26 +155,13 @@ public class HostTests
         Assert.Equal(0, listed.ExitCode);
     }
 
-    private static async Task<HttpResponseMessage> PostAsync(HttpClient http, string path, string json)
-    {
-        using var content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
-        return await http.PostAsync(new Uri(path, UriKind.Relative), content, TestContext.Current.CancellationToken);
-    }
-
-    private static async Task<JsonElement> GetAsync(HttpClient http, string path)
-    {
-        string text = await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
-        using var document = JsonDocument.Parse(text);
-        return document.RootElement.Clone();
-    }
-
     private static async Task<string?> ErrorAsync(HttpResponseMessage response)
     {
         using var document = JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         return document.RootElement.GetProperty("error").GetString();
     }
 
-    private static async Task<int> OfflineAsync(HttpClient http) => (await GetAsync(http, "/api/v1/cluster")).GetProperty("offlinePartitions").GetInt32();
+    private static async Task<int> OfflineAsync(HttpClient http) => (await Rest.GetAsync(http, "/api/v1/cluster")).GetProperty("offlinePartitions").GetInt32();
 
     private static async Task WaitAsync(Func<Task<bool>> holds)
     {
