@@ -84,8 +84,8 @@ public sealed class HostedCluster : IAsyncDisposable
         }
     }
 
-    // Ids that must differ between clusters: seeded by the system.
-    private static Random NewRandom() => new(System.Security.Cryptography.RandomNumberGenerator.GetInt32(int.MaxValue));
+    // Ids that must differ between clusters: the system seeds it.
+    private static Random NewRandom() => new();
 
     private async Task<string> ReadClusterIdAsync(CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Broker.Engine;
+using Broker.Engine.Timing;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Broker.Host;
@@ -8,8 +9,6 @@ namespace Broker.Host;
 /// <summary>Runs the brokers and the HTTP side by side until the process is told to end.</summary>
 internal static class HostRunner
 {
-    private static readonly TimeSpan s_stopTimeout = TimeSpan.FromSeconds(30);
-
     public static async Task<int> RunAsync(HostOptions options)
     {
         if (!options.IsHttpAllowed)
@@ -18,20 +17,19 @@ internal static class HostRunner
                 $"{options.Http} is beyond loopback, and the console has no login: add --allow-remote-http if everyone who reaches it may do everything");
         }
         using ILoggerFactory loggers = CreateLoggers();
-        HostedCluster cluster = HostedCluster.Configure(SettingsReader.Read(options), TimeProvider.System, loggers);
+        using var time = new WheelTimeProvider(loggers.CreateLogger("Host"));
+        HostedCluster cluster = HostedCluster.Configure(SettingsReader.Read(options), time, loggers);
         await using (cluster)
         {
-            // The brokers begin first: they need no HTTP, and most of the time to ready is theirs and the runtime's.
-            Task starting = Task.Run(() => cluster.StartAsync(CancellationToken.None));
             WebApplication app = HttpSide.Build(options, cluster, loggers);
             await using (app)
             {
-                return await RunAsync(options, cluster, app, starting);
+                return await RunAsync(options, cluster, app);
             }
         }
     }
 
-    private static async Task<int> RunAsync(HostOptions options, HostedCluster cluster, WebApplication app, Task starting)
+    private static async Task<int> RunAsync(HostOptions options, HostedCluster cluster, WebApplication app)
     {
         try
         {
@@ -39,10 +37,12 @@ internal static class HostRunner
         }
         catch (IOException e)
         {
-            await starting.ContinueWith(static _ => { }, TaskScheduler.Default);
             throw new HostStartException($"cannot listen on {options.Http}: {e.InnerException?.Message ?? e.Message}", e);
         }
-        await starting;
+        catch (AggregateException e)
+        {
+            throw e.InnerExceptions.OfType<ClusterStartException>().FirstOrDefault() ?? e.InnerException!;
+        }
         TimeSpan took = DateTime.Now - Process.GetCurrentProcess().StartTime;
         Console.WriteLine($"console  {options.Http}");
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready in {took.TotalSeconds:0.00} s"));
@@ -50,7 +50,6 @@ internal static class HostRunner
         if (await Task.WhenAny(stopped, cluster.Failure) == stopped)
         {
             await stopped;
-            await cluster.StopAsync().WaitAsync(s_stopTimeout);
             return 0;
         }
         throw new HostStartException(await cluster.Failure);
