@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using Broker.Engine;
+using Broker.Engine.Configuration;
 using Broker.Engine.Timing;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Broker.Host;
 
@@ -16,20 +16,30 @@ internal static class HostRunner
             throw new HostStartException(
                 $"{options.Http} is beyond loopback, and the console has no login: add --allow-remote-http if everyone who reaches it may do everything");
         }
-        using ILoggerFactory loggers = CreateLoggers();
+        using ILoggerFactory loggers = HostLog.Create();
         using var time = new WheelTimeProvider(loggers.CreateLogger("Host"));
-        HostedCluster cluster = HostedCluster.Configure(SettingsReader.Read(options), time, loggers);
-        await using (cluster)
+        var cluster = new Lazy<HostedCluster>(() => HostedCluster.Configure(SettingsReader.Read(options), time, loggers));
+        // The brokers begin first and beside the rest: most of the time to ready is theirs and the runtime's.
+        Task starting = Task.Run(() => cluster.Value.StartAsync(CancellationToken.None));
+        try
         {
-            WebApplication app = HttpSide.Build(options, cluster, loggers);
+            WebApplication app = HttpSide.Build(options, cluster, starting, loggers);
             await using (app)
             {
                 return await RunAsync(options, cluster, app);
             }
         }
+        finally
+        {
+            await starting.ContinueWith(static _ => { }, TaskScheduler.Default);
+            if (cluster.IsValueCreated)
+            {
+                await cluster.Value.DisposeAsync();
+            }
+        }
     }
 
-    private static async Task<int> RunAsync(HostOptions options, HostedCluster cluster, WebApplication app)
+    private static async Task<int> RunAsync(HostOptions options, Lazy<HostedCluster> cluster, WebApplication app)
     {
         try
         {
@@ -41,28 +51,18 @@ internal static class HostRunner
         }
         catch (AggregateException e)
         {
-            throw e.InnerExceptions.OfType<ClusterStartException>().FirstOrDefault() ?? e.InnerException!;
+            // HTTP and the brokers each have a reason; the brokers' says more.
+            throw e.InnerExceptions.FirstOrDefault(one => one is ClusterStartException or ConfigException) ?? e.InnerException!;
         }
         TimeSpan took = DateTime.Now - Process.GetCurrentProcess().StartTime;
         Console.WriteLine($"console  {options.Http}");
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready in {took.TotalSeconds:0.00} s"));
         Task stopped = app.WaitForShutdownAsync();
-        if (await Task.WhenAny(stopped, cluster.Failure) == stopped)
+        if (await Task.WhenAny(stopped, cluster.Value.Failure) == stopped)
         {
             await stopped;
             return 0;
         }
-        throw new HostStartException(await cluster.Failure);
+        throw new HostStartException(await cluster.Value.Failure);
     }
-
-    private static ILoggerFactory CreateLoggers() => LoggerFactory.Create(logging => logging
-        .SetMinimumLevel(LogLevel.Information)
-        .AddFilter("Microsoft", LogLevel.Warning)
-        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)   // the host says itself, in one line, why it cannot start
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
-        }));
 }

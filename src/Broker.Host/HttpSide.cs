@@ -15,7 +15,7 @@ internal static class HttpSide
     /// <summary>How long requests that are under way may take at the end.</summary>
     private static readonly TimeSpan s_drainTimeout = TimeSpan.FromSeconds(2);
 
-    public static WebApplication Build(HostOptions options, HostedCluster cluster, ILoggerFactory loggers)
+    public static WebApplication Build(HostOptions options, Lazy<HostedCluster> cluster, Task starting, ILoggerFactory loggers)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(Named());
         builder.WebHost.UseKestrelCore();
@@ -26,18 +26,18 @@ internal static class HttpSide
             o.ShutdownTimeout = s_drainTimeout;
             o.ServicesStartConcurrently = true;
         });
-        builder.Services.AddHostedService(_ => new BrokersService(cluster));
-        builder.Services.AddSingleton(_ => ClusterDoor.Open(cluster));
-        builder.Services.AddSingleton(_ => ClusterDoor.OpenMetrics(cluster));
+        builder.Services.AddHostedService(services => new BrokersService(cluster, starting, services.GetRequiredService<IClusterAdmin>));
+        builder.Services.AddSingleton(_ => ClusterDoor.Open(cluster.Value));
+        builder.Services.AddSingleton(_ => ClusterDoor.OpenMetrics(cluster.Value));
         builder.Services.AddSingleton(services => new LateApplication(server => BuildConsole(services, loggers, server)));
         WebApplication app = builder.Build();
-        _ = app.Services.GetRequiredService<IClusterAdmin>();   // it samples rates from the start, not from the first visit
         LateApplication console = app.Services.GetRequiredService<LateApplication>();
         app.Run(context => context.Request.Path.Value switch
         {
             "/health/live" => Answer(context, StatusCodes.Status200OK, "live\n"),
-            "/health/ready" when cluster.IsReady => Answer(context, StatusCodes.Status200OK, "ready\n"),
+            "/health/ready" when starting.IsCompletedSuccessfully && cluster.Value.IsReady => Answer(context, StatusCodes.Status200OK, "ready\n"),
             "/health/ready" => Answer(context, StatusCodes.Status503ServiceUnavailable, "starting\n"),
+            _ when !starting.IsCompletedSuccessfully => Answer(context, StatusCodes.Status503ServiceUnavailable, "starting\n"),
             _ => console.ProcessAsync(context),
         });
         return app;
@@ -80,10 +80,17 @@ internal static class HttpSide
 }
 
 /// <summary>The brokers as a background service of the host.</summary>
-internal sealed class BrokersService(HostedCluster cluster) : IHostedService
+/// <param name="cluster">The brokers.</param>
+/// <param name="starting">Their start, under way since before the host was built.</param>
+/// <param name="openDoor">Opens the console's door: it samples rates from the start, not from the first visit.</param>
+internal sealed class BrokersService(Lazy<HostedCluster> cluster, Task starting, Func<IClusterAdmin> openDoor) : IHostedService
 {
-    public Task StartAsync(CancellationToken cancellationToken) => Task.Run(() => cluster.StartAsync(cancellationToken), cancellationToken);
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await starting;
+        _ = openDoor();
+    }
 
     /// <summary>Closes the logs cleanly, however long that takes: cut short, the next start would have to recover them.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => cluster.StopAsync();
+    public Task StopAsync(CancellationToken cancellationToken) => cluster.Value.StopAsync();
 }
