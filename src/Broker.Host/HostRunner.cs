@@ -45,7 +45,7 @@ internal static class HostRunner
         {
             await app.StartAsync();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             throw new HostStartException($"cannot listen on {options.Http}: {e.InnerException?.Message ?? e.Message}", e);
         }
