@@ -25,7 +25,11 @@ namespace Broker.Engine;
 
 /// <summary>What a broker shares with the others of its host.</summary>
 internal sealed record BrokerEnvironment(
-    ICoordinationStore Store, string ClusterId, Disk Disk, TimeProvider Time, Func<Random> NewRandom, ILoggerFactory Loggers);
+    ICoordinationStore Store, string ClusterId, Disk Disk, TimeProvider Time, Func<Random> NewRandom, ILoggerFactory Loggers)
+{
+    /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
+    public bool PortableTransport { get; init; }
+}
 
 /// <summary>
 /// One broker: the file to read first. It composes what its folders hold and starts and stops it in order: session and
@@ -71,7 +75,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background.Logs = Logs;
         _listeners = ListenerConfig.Read(config);
         TransportOptions options = TransportSetup.Options(config, _listeners);
-        Transport = OperatingSystem.IsLinux()
+        Transport = OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));

@@ -17,11 +17,14 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly string _dataDirectory;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
+    private readonly bool _portable;
     private EmbeddedStore? _store;
     private HostedBroker[] _brokers = [];
 
-    private HostedCluster(IReadOnlyList<BrokerConfig> configs, string dataDirectory, TimeProvider time, ILoggerFactory loggers)
+    private HostedCluster(
+        IReadOnlyList<BrokerConfig> configs, string dataDirectory, bool portable, TimeProvider time, ILoggerFactory loggers)
     {
+        _portable = portable;
         _configs = configs;
         _dataDirectory = dataDirectory;
         _time = time;
@@ -59,7 +62,7 @@ public sealed class HostedCluster : IAsyncDisposable
         {
             _ = TransportSetup.Options(config, ListenerConfig.Read(config));
         }
-        return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), time, loggers);
+        return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), settings.PortableTransport, time, loggers);
     }
 
     /// <summary>Starts every broker; returns when all serve.</summary>
@@ -74,7 +77,8 @@ public sealed class HostedCluster : IAsyncDisposable
                 PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
-                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers);
+                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers)
+            { PortableTransport = _portable };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
         }
@@ -128,6 +132,9 @@ public sealed record ClusterSettings
     public int? Port { get; init; }
 
     public required string DataDirectory { get; init; }
+
+    /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
+    internal bool PortableTransport { get; init; }
 
     /// <summary>Configuration by origin; later layers win.</summary>
     public required IReadOnlyList<(string Origin, IEnumerable<KeyValuePair<string, string>> Pairs)> Layers { get; init; }

@@ -20,6 +20,7 @@ internal static class TransportSetup
         ConnectionsPerIpOverrides = Overrides(config.List("max.connections.per.ip.overrides")),
         IdleMsMax = config.Long("connections.max.idle.ms"),
         RequestBytesMax = config.Long("queued.max.request.bytes"),
+        QueuedRequestsMax = config.Int("queued.max.requests"),
         // Kafka's 100 KiB are worse than what the system finds by itself; whoever sets the key gets what he set.
         SendBufferBytes = config.Set.ContainsKey("socket.send.buffer.bytes") ? config.Int("socket.send.buffer.bytes") : -1,
         ReceiveBufferBytes = config.Set.ContainsKey("socket.receive.buffer.bytes") ? config.Int("socket.receive.buffer.bytes") : -1,

@@ -16,7 +16,7 @@ internal sealed partial class ApiVersionsHandler : NetworkThreadHandler
     public ApiVersionsHandler() : base(ApiKey.ApiVersions) { }
 
     /// <summary>Kafka's pattern of a client's software name and version (KIP-511, trap 4).</summary>
-    [GeneratedRegex(@"^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$")]
+    [GeneratedRegex(@"^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?\z")]
     private static partial Regex SoftwareName();
 
     /// <summary>Takes the list that the answer is made from; once, before the first request.</summary>

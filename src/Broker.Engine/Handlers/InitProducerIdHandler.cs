@@ -10,6 +10,10 @@ internal sealed class InitProducerIdHandler(ProducerIds ids) : WorkerHandler<Ini
 {
     protected override async ValueTask<InitProducerIdResponse> HandleAsync(RequestContext context, InitProducerIdRequest request)
     {
+        if ((request.ProducerId < 0) != (request.ProducerEpoch < 0))
+        {
+            return new InitProducerIdResponse { ErrorCode = ErrorCode.InvalidRequest, ProducerId = -1, ProducerEpoch = -1 };
+        }
         if (request.TransactionalId is { } transactional)
         {
             return new InitProducerIdResponse

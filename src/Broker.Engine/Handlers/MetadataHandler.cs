@@ -19,6 +19,9 @@ internal interface IAutoTopicCreation
 internal sealed class MetadataHandler(MetadataCache metadata, string clusterId, IAutoTopicCreation creation)
     : DirectHandler<MetadataRequest, MetadataResponse>
 {
+    /// <summary>The first version that may ask for topics by id; 10 and 11 have the field and refuse it (trap 14).</summary>
+    private const short TopicIdVersion = 12;
+
     protected override MetadataResponse Handle(RequestContext context, MetadataRequest request)
     {
         MetadataImage image = metadata.Current;
@@ -39,10 +42,12 @@ internal sealed class MetadataHandler(MetadataCache metadata, string clusterId, 
             }
             return response;
         }
-        foreach (MetadataRequest.MetadataRequestTopic asked in request.Topics!)
+        foreach ((string? name, Guid id) in request.Topics!.Select(t => (t.Name, t.TopicId)).Distinct())
         {
-            response.Topics.Add(asked.TopicId != Guid.Empty
-                ? ById(asked.TopicId, image, context, request) : ByName(asked.Name ?? "", image, context, request));
+            response.Topics.Add(
+                context.Version < TopicIdVersion && (name is null || id != Guid.Empty)
+                    ? new() { Name = name ?? "", TopicId = id, ErrorCode = ErrorCode.InvalidRequest }
+                : id != Guid.Empty ? ById(id, image, context, request) : ByName(name ?? "", image, context, request));
         }
         return response;
     }
@@ -63,7 +68,7 @@ internal sealed class MetadataHandler(MetadataCache metadata, string clusterId, 
         image.Topic(id) is { } topic ? Describe(topic, image, context, request) : new()
         {
             TopicId = id,
-            Name = context.Version >= 12 ? null : "",
+            Name = context.Version >= TopicIdVersion ? null : "",
             ErrorCode = ErrorCode.UnknownTopicId,
         };
 

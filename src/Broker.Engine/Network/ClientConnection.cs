@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Broker.Engine.Requests;
+using Broker.Engine.Storage.Files;
 using Broker.Engine.Transport;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Wire;
@@ -65,6 +66,11 @@ internal sealed class ClientConnection : IConnectionHandler
             _dispatcher.LogMalformed(this, e);
             return FrameVerdict.Close;
         }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _dispatcher.LogFailed(this, e);   // a bug or a failed disk: it costs this connection, not the thread
+            return FrameVerdict.Close;
+        }
         if (response is null)
         {
             return FrameVerdict.Close;
@@ -105,7 +111,7 @@ internal sealed class ClientConnection : IConnectionHandler
         if (close)
         {
             Transport.Flush();
-            Transport.RequestClose("closed to tell an acks=0 producer of an error");
+            Transport.RequestClose("closed by the broker");
         }
         else if (_paused && _pending == 0)
         {
@@ -170,16 +176,37 @@ internal sealed class ClientConnection : IConnectionHandler
         long began = Stopwatch.GetTimestamp();
         if (response.HasResponse)
         {
-            KafkaWriter writer = Transport.Output;
-            int sizeAt = writer.ReserveInt32();
-            long before = writer.Length;
-            RequestHeader.WriteResponse(writer, response.Arrival.CorrelationId, response.Arrival.ResponseHeaderVersion);
-            response.Write(writer);
-            writer.PatchInt32(sizeAt, (int)(writer.Length - before));
+            close |= !TryWrite(response);
         }
         _dispatcher.Metrics.Record(Transport.NetworkThread, response, began, Stopwatch.GetTimestamp());
         response.Release();
         return close;
+    }
+
+    /// <summary>Writes an answer; one that cannot be written leaves nothing behind in an output that others share.</summary>
+    private bool TryWrite(PendingResponse response)
+    {
+        KafkaWriter writer = Transport.Output;
+        int sizeAt = writer.ReserveInt32();
+        int splices = writer.Splices.Count;
+        long before = writer.Length;
+        try
+        {
+            RequestHeader.WriteResponse(writer, response.Arrival.CorrelationId, response.Arrival.ResponseHeaderVersion);
+            response.Write(writer);
+            writer.PatchInt32(sizeAt, (int)(writer.Length - before));
+            return true;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            for (int i = splices; i < writer.Splices.Count; i++)
+            {
+                ((FileRegion)writer.Splices[i].Region).ReleaseReference();
+            }
+            writer.Truncate(sizeAt, splices);
+            _dispatcher.LogFailed(this, e);
+            return false;
+        }
     }
 
     /// <summary>Writes what is ready. One node a connection: posted while it waits in the queue, it says nothing new.</summary>

@@ -90,6 +90,7 @@ internal sealed partial class RequestDispatcher
         var request = new WorkerRequest(handler, _logger, _stopping);
         request.Begin(connection, arrival);
         request.Keep(buffer, offset, length, _pool);
+        _pool.RequestQueued();
         _threads.Run(request.Run);
         return request;
     }
@@ -115,6 +116,11 @@ internal sealed partial class RequestDispatcher
 
     internal void LogMalformed(ClientConnection connection, MalformedRequestException e) =>
         LogMalformed(connection.ClientHost, connection.ClientId, e.Message);
+
+    internal void LogFailed(ClientConnection connection, Exception e) => LogFailed(connection.ClientHost, connection.ClientId, e);
+
+    [LoggerMessage(1024, LogLevel.Error, "a request of {Host} (client '{ClientId}') failed; its connection is closed", EventName = "NetworkRequestFailed")]
+    private partial void LogFailed(string host, string clientId, Exception exception);
 
     [LoggerMessage(1020, LogLevel.Warning, "malformed request from {Host} (client '{ClientId}'): {Reason}; its connection is closed", EventName = "FrameMalformed")]
     private partial void LogMalformed(string host, string clientId, string reason);

@@ -16,6 +16,7 @@ internal sealed partial class WorkerRequest : PendingResponse
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _closing;
     private readonly KafkaWriter _writer = new(256);
+    private BufferPool? _pool;
     private ReceiveBuffer? _frame;
     private int _bodyAt;
     private int _bodyEnd;
@@ -35,10 +36,12 @@ internal sealed partial class WorkerRequest : PendingResponse
     /// <summary>Timestamp of the moment a worker took the request.</summary>
     public long TakenAt { get; private set; }
 
-    /// <summary>Keeps the frame: small ones are copied, so that they do not hold a reactor's scratch buffer.</summary>
+    /// <summary>Keeps the frame: one that is small beside its buffer is copied, so that a request that waits holds no more
+    /// memory than it has bytes.</summary>
     public void Keep(ReceiveBuffer buffer, int offset, int length, BufferPool pool)
     {
-        if (length <= BufferPool.SmallestBytes)
+        _pool = pool;
+        if (length <= buffer.Length / 2)
         {
             _frame = pool.Rent(length);
             buffer.Array.AsSpan(offset, length).CopyTo(_frame.Array);
@@ -54,6 +57,7 @@ internal sealed partial class WorkerRequest : PendingResponse
     public void Run()
     {
         TakenAt = Stopwatch.GetTimestamp();
+        _pool!.RequestTaken();
         ValueTask<IKafkaMessage> answer;
         try
         {

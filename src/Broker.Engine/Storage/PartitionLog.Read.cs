@@ -92,6 +92,15 @@ internal sealed partial class PartitionLog
         return slice.Length;
     }
 
+    /// <summary>Whether a read of <paramref name="offset"/> would end with its segment before it got to
+    /// <paramref name="endOffset"/>.</summary>
+    public bool IsOnOlderSegment(long offset, long endOffset)
+    {
+        LogSegment[] segments = Volatile.Read(ref _segments);
+        int next = FloorSegment(segments, offset) + 1;
+        return next < segments.Length && segments[next].BaseOffset < endOffset;
+    }
+
     private static int EndPosition(LogSegment[] segments, int index, LogSegment segment, long endOffset) =>
         index + 1 < segments.Length && segments[index + 1].BaseOffset <= endOffset ? segment.SizeBytes : segment.FindEnd(endOffset);
 

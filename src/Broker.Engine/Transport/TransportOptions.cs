@@ -34,6 +34,9 @@ internal sealed record TransportOptions
     /// <summary>queued.max.request.bytes; negative for no limit.</summary>
     public long RequestBytesMax { get; init; } = -1;
 
+    /// <summary>queued.max.requests: requests that wait for a worker, beyond which connections are not read.</summary>
+    public int QueuedRequestsMax { get; init; } = int.MaxValue;
+
     /// <summary>socket.send.buffer.bytes; -1 leaves it to the system.</summary>
     public int SendBufferBytes { get; init; } = -1;
 

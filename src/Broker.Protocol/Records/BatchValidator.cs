@@ -159,6 +159,11 @@ public static class BatchValidator
         {
             return Invalid("Clients are not allowed to write control records", where);
         }
+        if (view.IsTransactional)
+        {
+            // No coordinator here can have registered the partition in a transaction (trap 61).
+            return new BatchRejection(ErrorCode.InvalidTxnState, $"No transaction includes topic partition {where}");
+        }
         return view.HasProducerId && view.BaseSequence < 0
             ? Invalid(
                 $"Invalid sequence number {view.BaseSequence} in record batch with producerId {view.ProducerId}", where)

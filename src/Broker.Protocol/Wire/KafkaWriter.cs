@@ -50,6 +50,19 @@ public sealed class KafkaWriter
     /// <summary>Drops what was written from <paramref name="position"/> on; there must be no splice after it.</summary>
     public void Truncate(int position) => _position = position;
 
+    /// <summary>Drops what was written from <paramref name="position"/> on, and all but the first splices.</summary>
+    /// <param name="position">New end of the buffer.</param>
+    /// <param name="splices">Splices that stay; the caller has let go of the others' regions.</param>
+    public void Truncate(int position, int splices)
+    {
+        for (int i = splices; i < _splices.Count; i++)
+        {
+            _spliced -= _splices[i].Length;
+        }
+        _splices.RemoveRange(splices, _splices.Count - splices);
+        _position = position;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Span<byte> Room(int count)
     {

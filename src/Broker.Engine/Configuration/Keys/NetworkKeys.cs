@@ -15,7 +15,7 @@ internal static class NetworkKeys
         + max.incremental.fetch.session.cache.slots | Int | 1000 | Medium | R | >=0 |  | Fetch sessions kept at a time.
         + num.network.threads | Int | 3 | High | R | >=1 |  | Network threads. Unless it is set, there is one for each processor core.
         + queued.max.request.bytes | Long | -1 | Medium | R |  |  | Memory for requests being received; beyond it sockets are not read. Negative for no limit.
-        - queued.max.requests | Int | 500 | High | R | >=1 |  | requests are served by the thread that reads them; queued.max.request.bytes bounds their memory
+        + queued.max.requests | Int | 500 | High | R | >=1 |  | Requests that may wait for a num.io.threads thread; beyond it sockets are not read.
         - socket.connection.setup.timeout.max.ms | Long | 30000 | Medium | R |  |  | what brokers ask each other waits for controller.socket.timeout.ms
         - socket.connection.setup.timeout.ms | Long | 10000 | Medium | R |  |  | what brokers ask each other waits for controller.socket.timeout.ms
         + socket.listen.backlog.size | Int | 50 | Medium | R | >=1 |  | Connections that may wait to be accepted.

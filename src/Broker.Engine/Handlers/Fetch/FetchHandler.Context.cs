@@ -75,17 +75,16 @@ internal sealed partial class FetchHandler
         {
             foreach (FetchRequest.FetchPartition partition in topic.Partitions)
             {
-                int at = session.IndexOf(topic.Topic.Span, topic.TopicId, partition.Partition);
+                int at = session.IndexOf(topic.Topic, topic.TopicId, partition.Partition);
                 if (at >= 0)
                 {
                     Set(ref session.Targets[at], partition);
                     continue;
                 }
-                ref FetchTarget target = ref session.Add();
-                Set(ref target, partition);
-                target.TopicId = topic.TopicId;
-                target.Topic = session.ByTopicId ? default
+                ReadOnlyMemory<byte> name = session.ByTopicId ? default
                     : _replicas.Partitions.Find(topic.Topic.Span)?.Utf8 ?? topic.Topic.ToArray();
+                ref FetchTarget target = ref session.Add(name, topic.TopicId, partition.Partition);
+                Set(ref target, partition);
                 target.NotSentYet = true;
             }
         }
@@ -97,13 +96,14 @@ internal sealed partial class FetchHandler
         {
             foreach (int partition in topic.Partitions)
             {
-                int at = session.IndexOf(topic.Topic.Span, topic.TopicId, partition);
+                int at = session.IndexOf(topic.Topic, topic.TopicId, partition);
                 if (at >= 0)
                 {
-                    session.RemoveAt(at);
+                    session.Targets[at].IsForgotten = true;
                 }
             }
         }
+        session.RemoveForgotten();
     }
 
     private static void Set(ref FetchTarget target, FetchRequest.FetchPartition partition)

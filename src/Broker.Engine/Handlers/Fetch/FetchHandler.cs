@@ -116,9 +116,9 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
             if (target.FetchOffset < end)
             {
                 found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, end);
-                if (found >= wanted)
+                if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, end))
                 {
-                    return true;
+                    return true;   // an answer ends with its segment: what would be waited for lies in the next (case F)
                 }
             }
         }

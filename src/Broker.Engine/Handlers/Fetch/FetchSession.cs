@@ -23,6 +23,9 @@ internal struct FetchTarget
     public long SentLogStartOffset;
     public bool SentError;
     public bool NotSentYet;
+
+    /// <summary>The client fetches it no more; it leaves its session within the same request.</summary>
+    public bool IsForgotten;
 }
 
 /// <summary>
@@ -31,6 +34,11 @@ internal struct FetchTarget
 /// </summary>
 internal sealed class FetchSession(int id, bool byId, long nowMs)
 {
+    /// <summary>Partitions up to which a search is quicker than an index.</summary>
+    private const int SearchedMax = 64;
+
+    private Dictionary<TargetKey, int>? _index;
+
     public int Id { get; } = id;
 
     /// <summary>Whether the client names topics by id; a session may not mix (trap 15).</summary>
@@ -57,13 +65,18 @@ internal sealed class FetchSession(int id, bool byId, long nowMs)
     /// <summary>The epoch after one: 1 follows the greatest, for 0 begins a session.</summary>
     public static int After(int epoch) => epoch == int.MaxValue ? 1 : epoch + 1;
 
-    public int IndexOf(ReadOnlySpan<byte> topic, Guid topicId, int partition)
+    /// <summary>Where a partition is among the targets, or -1. Small sessions are searched, large ones have an index.</summary>
+    public int IndexOf(ReadOnlyMemory<byte> topic, Guid topicId, int partition)
     {
+        if (Count > SearchedMax)
+        {
+            return (_index ??= MakeIndex()).GetValueOrDefault(KeyOf(topic, topicId, partition), -1);
+        }
         for (int i = 0; i < Count; i++)
         {
             ref FetchTarget target = ref Targets[i];
             if (target.Partition == partition
-                && (ByTopicId ? target.TopicId == topicId : target.Topic.Span.SequenceEqual(topic)))
+                && (ByTopicId ? target.TopicId == topicId : target.Topic.Span.SequenceEqual(topic.Span)))
             {
                 return i;
             }
@@ -71,7 +84,8 @@ internal sealed class FetchSession(int id, bool byId, long nowMs)
         return -1;
     }
 
-    public ref FetchTarget Add()
+    /// <summary>Enters a partition that <see cref="IndexOf"/> did not find.</summary>
+    public ref FetchTarget Add(ReadOnlyMemory<byte> topic, Guid topicId, int partition)
     {
         if (Count == Targets.Length)
         {
@@ -79,15 +93,57 @@ internal sealed class FetchSession(int id, bool byId, long nowMs)
             Targets.CopyTo(larger, 0);
             Targets = larger;
         }
-        Targets[Count] = default;
+        Targets[Count] = new FetchTarget { Topic = topic, TopicId = topicId, Partition = partition };
+        _index?.TryAdd(KeyOf(topic, topicId, partition), Count);
         return ref Targets[Count++];
     }
 
-    public void RemoveAt(int index)
+    /// <summary>Takes targets out that <see cref="FetchTarget.IsForgotten"/> marks, in one pass.</summary>
+    public void RemoveForgotten()
     {
-        Array.Copy(Targets, index + 1, Targets, index, Count - index - 1);
-        Targets[--Count] = default;
-        StartAt = 0;
+        int kept = 0;
+        for (int i = 0; i < Count; i++)
+        {
+            if (!Targets[i].IsForgotten)
+            {
+                Targets[kept++] = Targets[i];
+            }
+        }
+        if (kept < Count)
+        {
+            Array.Clear(Targets, kept, Count - kept);
+            Count = kept;
+            StartAt = 0;
+            _index = null;
+        }
+    }
+
+    private Dictionary<TargetKey, int> MakeIndex()
+    {
+        var index = new Dictionary<TargetKey, int>(Count * 2, TargetKey.Comparer);
+        for (int i = 0; i < Count; i++)
+        {
+            index.TryAdd(KeyOf(Targets[i].Topic, Targets[i].TopicId, Targets[i].Partition), i);
+        }
+        return index;
+    }
+
+    private TargetKey KeyOf(ReadOnlyMemory<byte> topic, Guid topicId, int partition) =>
+        ByTopicId ? new TargetKey(default, topicId, partition) : new TargetKey(topic, Guid.Empty, partition);
+
+    /// <summary>A partition as the client names it.</summary>
+    private readonly record struct TargetKey(ReadOnlyMemory<byte> Topic, Guid Id, int Partition)
+    {
+        public static IEqualityComparer<TargetKey> Comparer { get; } = EqualityComparer<TargetKey>.Create(
+            static (a, b) => a.Partition == b.Partition && a.Id == b.Id && a.Topic.Span.SequenceEqual(b.Topic.Span),
+            static key =>
+            {
+                var hash = new HashCode();
+                hash.Add(key.Id);
+                hash.Add(key.Partition);
+                hash.AddBytes(key.Topic.Span);
+                return hash.ToHashCode();
+            });
     }
 }
 

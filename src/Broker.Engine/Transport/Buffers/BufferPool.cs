@@ -3,11 +3,12 @@ using System.Numerics;
 namespace Broker.Engine.Transport.Buffers;
 
 /// <summary>
-/// Receive buffers in classes of powers of two. What is rented counts against <see cref="RentedBytesMax"/>
-/// (queued.max.request.bytes): when it is used up, connections stop reading. What is idle is kept up to
-/// <see cref="IdleBytesMax"/>. Thread-safe; off the path of requests that fit a reactor's scratch buffer.
+/// Receive buffers in classes of powers of two, and what bounds the requests that lie in them: bytes rented for requests
+/// count against <see cref="RentedBytesMax"/> (queued.max.request.bytes), requests that wait for a worker against
+/// <paramref name="queuedMax"/> (queued.max.requests). When either is used up, connections stop reading. What is idle is kept
+/// up to <see cref="IdleBytesMax"/>. Thread-safe; off the path of requests that fit a reactor's scratch buffer.
 /// </summary>
-internal sealed class BufferPool(long rentedBytesMax)
+internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxValue)
 {
     /// <summary>The smallest buffer: what a small request handed to a worker takes.</summary>
     public const int SmallestBytes = 4 * 1024;
@@ -20,6 +21,7 @@ internal sealed class BufferPool(long rentedBytesMax)
     private readonly Stack<ReceiveBuffer>[] _idle = [.. Enumerable.Range(0, 20).Select(_ => new Stack<ReceiveBuffer>())];
     private long _idleBytes;
     private long _rentedBytes;
+    private int _queued;
 
     /// <summary>Limit of rented bytes; negative for none.</summary>
     public long RentedBytesMax { get; } = rentedBytesMax;
@@ -31,9 +33,25 @@ internal sealed class BufferPool(long rentedBytesMax)
 
     /// <summary>Whether the limit allows another buffer now. It is a threshold, not a reservation: the last request
     /// admitted may pass it, as in Kafka's SimpleMemoryPool.</summary>
-    public bool HasRoom => RentedBytesMax < 0 || RentedBytes < RentedBytesMax;
+    public bool HasRoom =>
+        (RentedBytesMax < 0 || RentedBytes < RentedBytesMax) && Volatile.Read(ref _queued) < queuedMax;
 
-    public ReceiveBuffer Rent(int bytes)
+    /// <summary>A request has been handed to the workers.</summary>
+    public void RequestQueued() => Interlocked.Increment(ref _queued);
+
+    /// <summary>A worker has taken a request.</summary>
+    public void RequestTaken()
+    {
+        if (Interlocked.Decrement(ref _queued) == queuedMax - 1 && HasRoom)
+        {
+            RoomAgain?.Invoke();
+        }
+    }
+
+    /// <summary>Lends a buffer.</summary>
+    /// <param name="bytes">The least it must hold.</param>
+    /// <param name="isRequest">Whether it is for a request and so counts; answers and a thread's own buffers do not.</param>
+    public ReceiveBuffer Rent(int bytes, bool isRequest = true)
     {
         int log = Math.Max(SmallestLog, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
         int size = log >= 31 ? Array.MaxLength : 1 << log;
@@ -47,15 +65,21 @@ internal sealed class BufferPool(long rentedBytesMax)
             }
         }
         buffer ??= new ReceiveBuffer(this, size, sizeClass);
-        buffer.Rented();
-        Interlocked.Add(ref _rentedBytes, buffer.Length);
+        buffer.Rented(isRequest);
+        if (isRequest)
+        {
+            Interlocked.Add(ref _rentedBytes, buffer.Length);
+        }
         return buffer;
     }
 
     internal void Return(ReceiveBuffer buffer)
     {
         bool wasFull = !HasRoom;
-        Interlocked.Add(ref _rentedBytes, -buffer.Length);
+        if (buffer.IsRequest)
+        {
+            Interlocked.Add(ref _rentedBytes, -buffer.Length);
+        }
         lock (_lock)
         {
             if (_idleBytes + buffer.Length <= IdleBytesMax)

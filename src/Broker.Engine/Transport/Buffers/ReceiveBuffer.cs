@@ -25,7 +25,14 @@ internal sealed class ReceiveBuffer
     /// <summary>Whether a request beside the owner still needs the bytes.</summary>
     public bool IsShared => Volatile.Read(ref _references) > 1;
 
-    internal void Rented() => Volatile.Write(ref _references, 1);
+    /// <summary>Whether it was lent for a request, and counts as such.</summary>
+    internal bool IsRequest { get; private set; }
+
+    internal void Rented(bool isRequest)
+    {
+        IsRequest = isRequest;
+        Volatile.Write(ref _references, 1);
+    }
 
     public void AddReference() => Interlocked.Increment(ref _references);
 

@@ -13,7 +13,7 @@ namespace Broker.Engine.Transport.Reactor;
 /// </summary>
 internal sealed unsafe partial class Acceptor : IDisposable
 {
-    /// <summary>How long accepting rests when the process has no descriptor left.</summary>
+    /// <summary>How long accepting rests when it fails: when the process has no descriptor left, say.</summary>
     private const int ExhaustedRestMs = 100;
 
     private readonly ReactorTransport _transport;
@@ -24,6 +24,7 @@ internal sealed unsafe partial class Acceptor : IDisposable
     private readonly int _stopFd;
     private volatile bool _stopping;
     private bool _exhausted;
+    private bool _failing;
 
     internal Acceptor(ReactorTransport transport, ListenerOptions options, ILogger logger)
     {
@@ -102,17 +103,13 @@ internal sealed unsafe partial class Acceptor : IDisposable
         if (fd < 0)
         {
             int error = Marshal.GetLastPInvokeError();
-            if (error is Native.Emfile or Native.Enfile)
+            if (error is not (Native.Eagain or Native.Eintr or Native.Econnaborted))
             {
-                _exhausted = true;
-                LogExhausted(_options.Name, error);
-            }
-            else if (error is not (Native.Eagain or Native.Eintr or Native.Econnaborted))
-            {
-                LogAcceptFailed(_options.Name, error);
+                Rest(error);
             }
             return;
         }
+        _failing = false;
         IPEndPoint remote = ReadAddress(address);
         if (!_transport.Quotas.TryEnter(remote.Address))
         {
@@ -123,6 +120,7 @@ internal sealed unsafe partial class Acceptor : IDisposable
         bytes = 128;
         IPEndPoint local = Native.getsockname(fd, address, &bytes) == 0 ? ReadAddress(address) : EndPoint;
         Native.SetOption(fd, Native.IpProtoTcp, Native.TcpNoDelay, 1);
+        Native.SetOption(fd, Native.SolSocket, Native.SoKeepalive, 1);
         if (_transport.Options.SendBufferBytes > 0)
         {
             Native.SetOption(fd, Native.SolSocket, Native.SoSndBuf, _transport.Options.SendBufferBytes);
@@ -132,6 +130,25 @@ internal sealed unsafe partial class Acceptor : IDisposable
             Native.SetOption(fd, Native.SolSocket, Native.SoRcvBuf, _transport.Options.ReceiveBufferBytes);
         }
         _transport.Take(fd, _options.Name, local, remote);
+    }
+
+    /// <summary>Accepting fails, and would fail again at once: rest, and say so once.</summary>
+    private void Rest(int error)
+    {
+        _exhausted = true;
+        if (_failing)
+        {
+            return;
+        }
+        _failing = true;
+        if (error is Native.Emfile or Native.Enfile)
+        {
+            LogExhausted(_options.Name, error);
+        }
+        else
+        {
+            LogAcceptFailed(_options.Name, error);
+        }
     }
 
     /// <summary>A sockaddr_in or sockaddr_in6; an IPv4 address that came through IPv6 is shown as IPv4.</summary>

@@ -24,6 +24,7 @@ internal static unsafe partial class Native
     public const int SolSocket = 1;
     public const int SoSndBuf = 7;
     public const int SoRcvBuf = 8;
+    public const int SoKeepalive = 9;
     public const int SoLinger = 13;
     public const int IpProtoTcp = 6;
     public const int TcpNoDelay = 1;

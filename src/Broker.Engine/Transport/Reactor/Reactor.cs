@@ -54,7 +54,7 @@ internal sealed unsafe partial class Reactor : IDisposable
         _wakeFd = Check(Native.eventfd(0, Native.EfdNonblock | Native.EfdCloexec), "eventfd");
         Check(Native.Control(_epoll, Native.EpollCtlAdd, _wakeFd, Native.EpollIn, WakeData), "epoll_ctl");
         _events = (byte*)NativeMemory.AllocZeroed(EventsMax, (nuint)Native.EventBytes);
-        Scratch = pool.Rent(ScratchBytes);
+        Scratch = pool.Rent(ScratchBytes, isRequest: false);
         _thread = new Thread(Run) { Name = $"{transport.Options.Name}-network-{index}", IsBackground = true };
     }
 
@@ -129,7 +129,7 @@ internal sealed unsafe partial class Reactor : IDisposable
                 }
                 else if (_slots[data] is { } connection)
                 {
-                    connection.OnReady(*(uint*)at);
+                    ServeReady(connection, *(uint*)at);
                 }
             }
             RunWork();
@@ -139,11 +139,25 @@ internal sealed unsafe partial class Reactor : IDisposable
             }
             CloseIdle();
         }
+        RunWork();   // connections that are on their way in
         for (int i = 0; i < _slotsUsed; i++)
         {
             _slots[i]?.Close("the broker stops");
         }
         RunWork();
+    }
+
+    private void ServeReady(ReactorConnection connection, uint events)
+    {
+        try
+        {
+            connection.OnReady(events);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogWorkFailed(nameof(ReactorConnection), e);
+            connection.Abort();
+        }
     }
 
     private int Wait()
@@ -250,7 +264,7 @@ internal sealed unsafe partial class Reactor : IDisposable
     internal void ReplaceScratch()
     {
         Scratch.Release();
-        Scratch = Pool.Rent(ScratchBytes);
+        Scratch = Pool.Rent(ScratchBytes, isRequest: false);
     }
 
     internal void ConnectionEnded(ReactorConnection connection)

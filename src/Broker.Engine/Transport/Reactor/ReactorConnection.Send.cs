@@ -172,7 +172,7 @@ internal sealed unsafe partial class ReactorConnection
 
     private bool SendRegionByReading(ref OutPiece piece)
     {
-        ReceiveBuffer buffer = Pool.Rent(64 * 1024);
+        ReceiveBuffer buffer = Pool.Rent(64 * 1024, isRequest: false);
         try
         {
             while (piece.Left > 0)
@@ -201,7 +201,7 @@ internal sealed unsafe partial class ReactorConnection
 
     private void Enqueue(ReadOnlySpan<byte> bytes)
     {
-        ReceiveBuffer buffer = Pool.Rent(bytes.Length);
+        ReceiveBuffer buffer = Pool.Rent(bytes.Length, isRequest: false);
         bytes.CopyTo(buffer.Array);
         Enqueue(new OutPiece { Buffer = buffer, Left = bytes.Length });
     }

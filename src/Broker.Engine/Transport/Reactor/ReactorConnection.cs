@@ -97,6 +97,14 @@ internal sealed unsafe partial class ReactorConnection : TransportConnection
         _reactor.ConnectionEnded(this);
     }
 
+    /// <summary>Serving it has failed: nothing half written may be sent, to it or to another.</summary>
+    internal void Abort()
+    {
+        _receiving = false;
+        Close("an error in the broker");
+        FlushOutput();
+    }
+
     /// <summary>Moves to another thread when the frames at hand are done.</summary>
     internal void MigrateSoon(Reactor target) => _migrateTo = target;
 

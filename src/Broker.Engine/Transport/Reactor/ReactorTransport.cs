@@ -24,7 +24,7 @@ internal sealed class ReactorTransport : ITransport
         Options = options;
         Quotas = new ConnectionQuotas(options);
         _logger = logger;
-        Pool = new BufferPool(options.RequestBytesMax);
+        Pool = new BufferPool(options.RequestBytesMax, options.QueuedRequestsMax);
         _reactors = [.. Enumerable.Range(0, options.NetworkThreads).Select(i => new Reactor(this, i, Pool, clock, logger))];
         RoomWork[] room = [.. _reactors.Select(r => new RoomWork(r))];
         Pool.RoomAgain = () => Array.ForEach(room, r => r.PostOnce());

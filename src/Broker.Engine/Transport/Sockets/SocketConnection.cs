@@ -32,6 +32,8 @@ internal sealed class SocketConnection : TransportConnection
     private bool _paused;
     private int _signalled;
     private string? _closeReason;
+    private Task<int>? _receiving;
+    private bool _ended;
 
     internal SocketConnection(SocketTransport transport, Socket socket, string listener, IPEndPoint local, IPEndPoint remote)
         : base(listener, local, remote)
@@ -61,7 +63,17 @@ internal sealed class SocketConnection : TransportConnection
     public override void Post(ConnectionWork work)
     {
         _work.Push(work);
-        Nudge();
+        if (Volatile.Read(ref _ended))
+        {
+            lock (_gate)
+            {
+                RunWork();   // nobody else will
+            }
+        }
+        else
+        {
+            Nudge();
+        }
     }
 
     /// <summary>Makes the loop look at posted work, memory and closing.</summary>
@@ -95,13 +107,25 @@ internal sealed class SocketConnection : TransportConnection
         {
             reason = e.Message;
         }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            reason = "an error in the broker";
+            _transport.LogFailed(e);
+        }
         finally
         {
             _socket.Dispose();
+            if (_receiving is { } receiving)
+            {
+                // The kernel may still write into the buffer until this ends.
+                await ((Task)receiving).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
             lock (_gate)
             {
                 RunWork();
                 _handler!.OnClosed(_closeReason ?? reason);
+                Volatile.Write(ref _ended, true);
+                Interlocked.MemoryBarrier();
                 RunWork();
                 ReleaseSplices(0);
             }
@@ -113,7 +137,6 @@ internal sealed class SocketConnection : TransportConnection
 
     private async Task LoopAsync()
     {
-        Task<int>? receiving = null;
         Task? waiting = null;
         while (_closeReason is null)
         {
@@ -122,7 +145,7 @@ internal sealed class SocketConnection : TransportConnection
             lock (_gate)
             {
                 RunWork();
-                close = Deliver(mayRelease: receiving is null);
+                close = Deliver(mayRelease: _receiving is null);
                 mayReceive = !_paused && !close && (_transport.Pool.HasRoom || _buffer is not null);
             }
             await SendAsync().ConfigureAwait(false);
@@ -132,20 +155,20 @@ internal sealed class SocketConnection : TransportConnection
             }
             if (mayReceive)
             {
-                receiving ??= ReceiveAsync();
+                _receiving ??= ReceiveAsync();
             }
             waiting ??= _signal.WaitAsync(_closing.Token);
-            await (receiving is null ? waiting : Task.WhenAny(receiving, waiting)).ConfigureAwait(false);
+            await (_receiving is null ? waiting : Task.WhenAny(_receiving, waiting)).ConfigureAwait(false);
             if (waiting.IsCompleted)
             {
                 Volatile.Write(ref _signalled, 0);
                 await waiting.ConfigureAwait(false);
                 waiting = null;
             }
-            if (receiving is { IsCompleted: true })
+            if (_receiving is { IsCompleted: true } receiving)
             {
+                _receiving = null;
                 int got = await receiving.ConfigureAwait(false);
-                receiving = null;
                 if (got == 0)
                 {
                     Interlocked.CompareExchange(ref _closeReason, "closed by the peer", null);
@@ -265,7 +288,7 @@ internal sealed class SocketConnection : TransportConnection
 
     private async Task SendFileAsync(FileRegion region, long position, int length)
     {
-        ReceiveBuffer block = _transport.Pool.Rent(Math.Min(length, FileBlockBytes));
+        ReceiveBuffer block = _transport.Pool.Rent(Math.Min(length, FileBlockBytes), isRequest: false);
         try
         {
             while (length > 0)

@@ -12,6 +12,9 @@ namespace Broker.Engine.Transport.Sockets;
 /// </summary>
 internal sealed partial class SocketTransport : ITransport
 {
+    /// <summary>How long accepting rests when it fails.</summary>
+    private static readonly TimeSpan FailedRest = TimeSpan.FromMilliseconds(100);
+
     private readonly List<Socket> _listeners = [];
     private readonly List<Task> _accepting = [];
     private readonly HashSet<SocketConnection> _connections = [];
@@ -23,12 +26,13 @@ internal sealed partial class SocketTransport : ITransport
     private long _accepted;
     private long _closed;
     private long _expired;
+    private int _failing;
 
     public SocketTransport(TransportOptions options, MonotonicClock clock, ILogger logger)
     {
         Options = options;
         Quotas = new ConnectionQuotas(options);
-        Pool = new BufferPool(options.RequestBytesMax) { RoomAgain = RoomAgain };
+        Pool = new BufferPool(options.RequestBytesMax, options.QueuedRequestsMax) { RoomAgain = RoomAgain };
         _clock = clock;
         _logger = logger;
     }
@@ -54,6 +58,10 @@ internal sealed partial class SocketTransport : ITransport
             var socket = new Socket(options.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             try
             {
+                if (options.EndPoint.AddressFamily == AddressFamily.InterNetworkV6)
+                {
+                    socket.DualMode = true;
+                }
                 socket.Bind(options.EndPoint);
                 socket.Listen(options.Backlog);
             }
@@ -102,22 +110,35 @@ internal sealed partial class SocketTransport : ITransport
             }
             catch (SocketException e)
             {
-                LogAcceptFailed(name, e.Message);
+                await RestAsync(name, e).ConfigureAwait(false);
                 continue;
             }
-            Take(socket, name);
+            Interlocked.Exchange(ref _failing, 0);
+            try
+            {
+                Take(socket, name);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                socket.Dispose();   // its peer is gone already
+            }
         }
+    }
+
+    /// <summary>Accepting fails, for want of a descriptor say, and would fail again at once: rest, and say so once.</summary>
+    private async Task RestAsync(string listener, SocketException e)
+    {
+        if (Interlocked.Exchange(ref _failing, 1) == 0)
+        {
+            LogAcceptFailed(listener, e.Message);
+        }
+        await Task.Delay(FailedRest, _clock.Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Take(Socket socket, string listener)
     {
-        var remote = (IPEndPoint)socket.RemoteEndPoint!;
-        if (!Quotas.TryEnter(remote.Address))
-        {
-            socket.Dispose();
-            return;
-        }
         socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         if (Options.SendBufferBytes > 0)
         {
             socket.SendBufferSize = Options.SendBufferBytes;
@@ -126,7 +147,13 @@ internal sealed partial class SocketTransport : ITransport
         {
             socket.ReceiveBufferSize = Options.ReceiveBufferBytes;
         }
-        var connection = new SocketConnection(this, socket, listener, (IPEndPoint)socket.LocalEndPoint!, remote);
+        IPEndPoint remote = Plain((IPEndPoint)socket.RemoteEndPoint!);
+        var connection = new SocketConnection(this, socket, listener, Plain((IPEndPoint)socket.LocalEndPoint!), remote);
+        if (!Quotas.TryEnter(remote.Address))
+        {
+            socket.Dispose();
+            return;
+        }
         if (_factory!(connection) is not { } handler)
         {
             socket.Dispose();
@@ -140,6 +167,10 @@ internal sealed partial class SocketTransport : ITransport
         }
         connection.Start(handler);
     }
+
+    /// <summary>An IPv4 address that came through IPv6 is IPv4.</summary>
+    private static IPEndPoint Plain(IPEndPoint point) =>
+        point.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(point.Address.MapToIPv4(), point.Port) : point;
 
     internal void Ended(SocketConnection connection)
     {
@@ -194,4 +225,7 @@ internal sealed partial class SocketTransport : ITransport
 
     [LoggerMessage(1030, LogLevel.Warning, "listener {Listener}: accept failed: {Reason}", EventName = "SocketAcceptFailed")]
     private partial void LogAcceptFailed(string listener, string reason);
+
+    [LoggerMessage(1031, LogLevel.Error, "serving a connection failed; it is closed", EventName = "SocketConnectionFailed")]
+    internal partial void LogFailed(Exception exception);
 }
