@@ -10,11 +10,13 @@ internal sealed class RawClient : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
     private readonly TcpClient _client = new();
+    private readonly NetworkStream _stream;
 
     public RawClient(int port)
     {
         _client.Connect("127.0.0.1", port);
         _client.NoDelay = true;
+        _stream = _client.GetStream();
     }
 
     public Socket Socket => _client.Client;
@@ -46,7 +48,7 @@ internal sealed class RawClient : IAsyncDisposable
     {
         foreach (ReadOnlyMemory<byte> part in parts)
         {
-            await _client.GetStream().WriteAsync(part, TestContext.Current.CancellationToken);
+            await _stream.WriteAsync(part, TestContext.Current.CancellationToken);
         }
     }
 
@@ -55,9 +57,9 @@ internal sealed class RawClient : IAsyncDisposable
     {
         using var timeout = new CancellationTokenSource(s_patience);
         byte[] length = new byte[sizeof(int)];
-        await _client.GetStream().ReadExactlyAsync(length, timeout.Token);
+        await _stream.ReadExactlyAsync(length, timeout.Token);
         byte[] frame = new byte[BinaryPrimitives.ReadInt32BigEndian(length)];
-        await _client.GetStream().ReadExactlyAsync(frame, timeout.Token);
+        await _stream.ReadExactlyAsync(frame, timeout.Token);
         return frame;
     }
 
@@ -86,7 +88,7 @@ internal sealed class RawClient : IAsyncDisposable
         int bytes = 0;
         try
         {
-            while (await _client.GetStream().ReadAsync(buffer, timeout.Token) is var read and > 0)
+            while (await _stream.ReadAsync(buffer, timeout.Token) is var read and > 0)
             {
                 bytes += read;
             }
