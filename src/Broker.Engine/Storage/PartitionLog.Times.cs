@@ -72,9 +72,10 @@ internal sealed partial class PartitionLog
             {
                 var message = new LegacyMessageView(header);
                 long legacy = message.Magic == 1 ? message.Timestamp : RecordBatchHeader.NoTimestamp;
-                if (legacy >= timestampMs && cursor.LastOffset >= startOffset)
+                if (legacy >= timestampMs && cursor.LastOffset >= startOffset
+                    && FindInBatch(segment, cursor.Position, cursor.BatchBytes, timestampMs, startOffset) is { } old)
                 {
-                    return new TimestampAndOffset(legacy, cursor.LastOffset);
+                    return old;
                 }
             }
             else if (new RecordBatchView(header).MaxTimestamp >= timestampMs
@@ -86,15 +87,37 @@ internal sealed partial class PartitionLog
         return null;
     }
 
+    private static TimestampAndOffset? FindInLegacy(LegacyMessageView entry, long timestampMs, long startOffset)
+    {
+        using var records = new LegacyRecordCursor(entry, BatchTools.Current.Codecs);
+        while (records.MoveNext())
+        {
+            RecordView record = records.Current;
+            if (record.Timestamp >= timestampMs && record.Offset >= startOffset)
+            {
+                return new TimestampAndOffset(record.Timestamp, record.Offset);
+            }
+        }
+        return null;
+    }
+
     private static TimestampAndOffset? FindInBatch(LogSegment segment, int position, int bytes, long timestampMs, long startOffset)
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(bytes);
         try
         {
             int read = segment.File.Read(rented.AsSpan(0, bytes), position);
-            return read == bytes && TimestampSearch.TryFindFirst(
-                new RecordBatchView(rented.AsSpan(0, bytes)), BatchTools.Current.Codecs, timestampMs, startOffset,
-                out long offset, out long timestamp)
+            ReadOnlySpan<byte> batch = rented.AsSpan(0, bytes);
+            if (read < bytes)
+            {
+                return null;
+            }
+            if (batch[RecordBatchHeader.MagicAt] < RecordBatchHeader.Magic)
+            {
+                return FindInLegacy(new LegacyMessageView(batch), timestampMs, startOffset);
+            }
+            return TimestampSearch.TryFindFirst(
+                new RecordBatchView(batch), BatchTools.Current.Codecs, timestampMs, startOffset, out long offset, out long timestamp)
                 ? new TimestampAndOffset(timestamp, offset) : null;
         }
         finally

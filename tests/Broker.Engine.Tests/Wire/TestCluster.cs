@@ -41,6 +41,8 @@ internal sealed class TestCluster : IAsyncDisposable
         return cluster;
     }
 
+    public HostedCluster Hosted => _cluster;
+
     public IReadOnlyList<HostedBroker> Brokers => _cluster.Brokers;
 
     public string DataDirectory => _directory.At("data");

@@ -106,6 +106,35 @@ public class RoundTripTests
         }
     }
 
+    /// <summary>The greatest length, legacy and compact, at every place where one could stand: little memory in any case.</summary>
+    [Theory]
+    [MemberData(nameof(All))]
+    public void Read_GreatestLengthAnywhere_TakesNoMemoryForIt(string name, short version)
+    {
+        IKafkaMessage message = New(name);
+        RandomMessages.Fill(message, version, new Random(5));
+        byte[] original = RandomMessages.Write(message, version);
+        foreach (byte[] length in new byte[][] { [0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0xff, 0x0f], [0x7f, 0xff], [0x80, 0, 0, 0] })
+        {
+            for (int at = 0; at + length.Length <= original.Length; at += 1 + (original.Length / 400))
+            {
+                byte[] bytes = [.. original];
+                length.CopyTo(bytes, at);
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                try
+                {
+                    var reader = new KafkaReader(bytes, 0, bytes.Length);
+                    New(name).Read(ref reader, version);
+                }
+                catch (MalformedRequestException)
+                {
+                    // The one error that bytes may give.
+                }
+                Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 200_000 + (bytes.Length * 400L));
+            }
+        }
+    }
+
     [Fact]
     public void Read_ArrayLongerThanElementBudget_IsMalformed()
     {

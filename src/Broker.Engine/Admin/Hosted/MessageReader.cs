@@ -51,9 +51,10 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
         var batches = new BatchCursor(chunk);
         while (batches.MoveNext() && found.Count < limit)
         {
-            if (batches.Magic < 2)
+            if (batches.Magic < RecordBatchHeader.Magic)
             {
                 next = batches.Offset + 1;
+                ReadLegacy(new LegacyMessageView(batches.Current), from, end, limit, found);
                 continue;
             }
             RecordBatchView batch = batches.Batch;
@@ -75,6 +76,25 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
         return next;
     }
 
+    /// <summary>Records of magic 0 and 1 sit in files of old.</summary>
+    private void ReadLegacy(LegacyMessageView entry, long from, long end, int limit, List<MessageView> found)
+    {
+        using var records = new LegacyRecordCursor(entry, BatchTools.Current.Codecs);
+        while (records.MoveNext() && found.Count < limit)
+        {
+            RecordView record = records.Current;
+            if (record.Offset >= from && record.Offset < end)
+            {
+                Scanned++;
+                if (Fits(record))
+                {
+                    found.Add(View(
+                        record, entry.TimestampType, entry.Codec, RecordBatchHeader.NoLeaderEpoch, RecordBatchHeader.NoProducerId));
+                }
+            }
+        }
+    }
+
     private bool Fits(RecordView record)
     {
         if (_contains is not { } wanted || record.Key.Span.IndexOf(wanted) >= 0 || record.Value.Span.IndexOf(wanted) >= 0)
@@ -91,7 +111,10 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
         return false;
     }
 
-    private MessageView View(RecordView record, RecordBatchView batch)
+    private MessageView View(RecordView record, RecordBatchView batch) =>
+        View(record, batch.TimestampType, batch.Codec, batch.PartitionLeaderEpoch, batch.ProducerId);
+
+    private MessageView View(RecordView record, TimestampType timestampType, CompressionCodec codec, int leaderEpoch, long producerId)
     {
         var headers = new List<KeyValuePair<string, ReadOnlyMemory<byte>?>>();
         foreach (RecordHeaderCursor header in record.Headers)
@@ -103,16 +126,16 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
             Partition = partition.Index,
             Offset = record.Offset,
             Timestamp = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(record.Timestamp, 0, 253_402_300_799_999)),
-            TimestampType = batch.TimestampType.ToString(),
+            TimestampType = timestampType.ToString(),
             Key = Cut(record.Key),
             Value = Cut(record.Value),
             KeyBytes = Math.Max(0, record.Key.Length),
             ValueBytes = Math.Max(0, record.Value.Length),
             IsCut = record.Value.Length > valueBytesMax || record.Key.Length > valueBytesMax,
             Headers = headers,
-            Compression = CompressionCodecs.Name(batch.Codec),
-            LeaderEpoch = batch.PartitionLeaderEpoch,
-            ProducerId = batch.ProducerId,
+            Compression = CompressionCodecs.Name(codec),
+            LeaderEpoch = leaderEpoch,
+            ProducerId = producerId,
         };
     }
 
