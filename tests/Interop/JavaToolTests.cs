@@ -3,7 +3,7 @@ namespace Interop;
 /// <summary>Apache Kafka's own tools against the host, where they are at hand (KAFKA_TOOLS, or ../shared/peers/bin/kafka).</summary>
 public class JavaToolTests(SharedHost host) : IClassFixture<SharedHost>
 {
-    private static string Tools()
+    internal static string Tools()
     {
         string path = Environment.GetEnvironmentVariable("KAFKA_TOOLS") ?? Path.Combine(Repository.Root, "..", "shared", "peers", "bin", "kafka");
         Assert.SkipUnless(File.Exists(path), "Apache Kafka's tools are not at hand (KAFKA_TOOLS)");
@@ -36,6 +36,8 @@ public class JavaToolTests(SharedHost host) : IClassFixture<SharedHost>
     [Theory]
     [InlineData("4.3", "zstd")]
     [InlineData("2.8", "lz4")]
+    [InlineData("3.9", "gzip")]
+    [InlineData("3.9", "snappy")]
     public async Task Producer_Consumer_AndGroup_AgreeOnEveryRecord(string version, string codec)
     {
         string topic = SharedHost.NewTopic("tools");

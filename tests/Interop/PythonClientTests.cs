@@ -15,7 +15,7 @@ public class PythonClientTests(SharedHost host) : IClassFixture<SharedHost>
     }
 
     /// <summary>Debian's own interpreter, with a library of Debian's.</summary>
-    private static async Task<string> DebianAsync(string module)
+    internal static async Task<string> DebianAsync(string module)
     {
         const string Python = "/usr/bin/python3";
         Assert.SkipUnless(File.Exists(Python), "Debian's python3 is not installed");
@@ -25,7 +25,7 @@ public class PythonClientTests(SharedHost host) : IClassFixture<SharedHost>
     }
 
     /// <summary>A virtual environment with the current clients, made once.</summary>
-    private static async Task<string> CurrentAsync()
+    internal static async Task<string> CurrentAsync()
     {
         string wheels = Repository.Peer("wheels");
         await s_making.WaitAsync();

@@ -56,6 +56,16 @@ const commands = {
     check(digest(one.seen) === digest(messages()), 'what arrived is not what was sent')
   },
 
+  /** Nothing comes again after roundtrip, even when the broker was started anew in between. */
+  async resume () {
+    await produce()
+    const one = consumer(`${topic}-group`)
+    await one.start()
+    await until(() => one.seen.length >= COUNT, `only ${one.seen.length} of ${COUNT} new messages arrived`)
+    await one.client.disconnect()
+    check(digest(one.seen) === digest(messages()), 'something came again: the offsets were not kept')
+  },
+
   async group () {
     await create(4)
     const one = consumer(`${topic}-group`)
