@@ -49,11 +49,11 @@ internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxVal
     }
 
     /// <summary>Lends a buffer.</summary>
-    /// <param name="bytes">The least it must hold.</param>
+    /// <param name="bytes">The least it must hold; 0 for a request without a body.</param>
     /// <param name="isRequest">Whether it is for a request and so counts; answers and a thread's own buffers do not.</param>
     public ReceiveBuffer Rent(int bytes, bool isRequest = true)
     {
-        int log = Math.Max(SmallestLog, 32 - BitOperations.LeadingZeroCount((uint)bytes - 1));
+        int log = Math.Max(SmallestLog, 32 - BitOperations.LeadingZeroCount((uint)Math.Max(bytes, 1) - 1));
         int size = log >= 31 ? Array.MaxLength : 1 << log;
         int sizeClass = log - SmallestLog;
         ReceiveBuffer? buffer;
