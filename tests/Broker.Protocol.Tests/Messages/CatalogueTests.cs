@@ -15,7 +15,7 @@ public partial class CatalogueTests
     {
         string? path = Find();
         Assert.SkipWhen(path is null, "../shared/reference/api-versions.txt is not there");
-        var kafka = File.ReadLines(path!).Select(l => Line().Match(l)).Where(m => m.Success).DistinctBy(m => m.Groups[2].Value).ToDictionary(
+        var kafka = File.ReadLines(path!).Skip(1).TakeWhile(l => !l.StartsWith('#')).Select(l => Line().Match(l)).Where(m => m.Success).ToDictionary(
             m => (ApiKey)short.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture),
             m => (Low: Number(m.Groups[3]), High: Number(m.Groups[4].Success ? m.Groups[4] : m.Groups[3])));
         Assert.True(kafka.Count > 60);
