@@ -13,6 +13,11 @@ internal sealed partial class BrokerBackground(WorkerThreads workers, TimeProvid
     /// <summary>The broker's logs, once they exist.</summary>
     public LogManager? Logs { get; set; }
 
+    /// <summary>Takes the duration of every sync.</summary>
+    public Action<long>? Synced { get; set; }
+
+    public override void Flushed(long elapsed) => Synced?.Invoke(elapsed);
+
     /// <summary>Called when the last directory has failed.</summary>
     public Action<string>? AllFailed { get; set; }
 

@@ -10,6 +10,7 @@ internal sealed partial class BrokerServer
     private void StartSchedule()
     {
         BrokerConfig config = Config.Static;
+        Every(Diagnostics.Meter.TickSeconds * 1000L, Metrics.Tick);
         Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints);
         Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets);
         Every(

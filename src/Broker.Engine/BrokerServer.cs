@@ -4,7 +4,6 @@ using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Controller;
 using Broker.Engine.Coordination;
-using Broker.Engine.Diagnostics;
 using Broker.Engine.Groups;
 using Broker.Engine.Handlers;
 using Broker.Engine.Handlers.Fetch;
@@ -86,6 +85,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Configs = new ConfigAdministration(() => Membership.Session, Metadata);
         ProducerIds = new ProducerIds(Id, () => Membership.Session);
         AutoCreation = new AutoTopicCreation(Topics, Config, _logger, _stopping.Token);
+        Metrics = new BrokerMetrics(this, [.. options.Listeners.Select(l => l.Name)]);
+        _background.Synced = Metrics.LogFlush.Record;
         Config.Changed = OnConfigChanged;
     }
 
@@ -125,7 +126,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public AutoTopicCreation AutoCreation { get; }
 
-    public RequestMetrics RequestMetrics { get; } = new();
+    public BrokerMetrics Metrics { get; }
 
     /// <summary>The cluster that the broker belongs to.</summary>
     public string ClusterId => _environment.ClusterId;
@@ -139,6 +140,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     /// <summary>The clients connected now.</summary>
     public ICollection<ClientConnection> Connections => _connections.Values;
+
+    /// <summary>The same; enumerating them takes no lock.</summary>
+    public IEnumerable<ClientConnection> EachConnection => _connections.Select(c => c.Value);
 
     /// <summary>The listeners as bound and advertised, once started.</summary>
     public ImmutableArray<BrokerEndpoint> Endpoints { get; private set; } = [];
@@ -214,7 +218,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         ApiHandler[] handlers = [versions, .. AllHandlers.Of(this)];
         versions.Advertise(handlers);
         var dispatcher = new RequestDispatcher(
-            handlers, Workers, Transport.Pool, RequestMetrics, _logger, _stopping.Token)
+            handlers, Workers, Transport.Pool, Metrics.Requests, _logger, _stopping.Token)
         { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
         Timers.Start();
         StartSchedule();

@@ -38,6 +38,7 @@ internal sealed partial class CodecEmitter(MessageModel model)
         }
         EmitRead();
         EmitWrite();
+        EmitCountErrors();
         while (_depth > 0)
         {
             Close();

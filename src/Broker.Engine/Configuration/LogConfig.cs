@@ -22,6 +22,7 @@ internal sealed class LogConfig
         FlushMessages = Long("flush.messages");
         FlushMs = Long("flush.ms");
         MaxMessageBytes = Int("max.message.bytes");
+        MinInSyncReplicas = Int("min.insync.replicas");
         RetentionMs = Long("retention.ms");
         RetentionBytes = Long("retention.bytes");
         CleanupPolicies = ConfigValue.List(Text("cleanup.policy"));
@@ -49,6 +50,8 @@ internal sealed class LogConfig
     public long FlushMessages { get; init; }
     public long FlushMs { get; init; }
     public int MaxMessageBytes { get; init; }
+
+    public int MinInSyncReplicas { get; init; }
 
     /// <summary>Milliseconds; -1 for ever.</summary>
     public long RetentionMs { get; init; }

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Broker.Client;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -14,8 +16,8 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
 {
     private static readonly TimeSpan s_retryDelay = TimeSpan.FromMilliseconds(100);
 
-    private readonly Channel<Func<KafkaConnection, CancellationToken, Task>> _requests =
-        Channel.CreateUnbounded<Func<KafkaConnection, CancellationToken, Task>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Queued> _requests =
+        Channel.CreateUnbounded<Queued>(new UnboundedChannelOptions { SingleReader = true });
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly BrokerEndpoint _endpoint;
@@ -24,6 +26,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Task _running;
     private KafkaConnection? _connection;
+    private int _queued;
 
     /// <param name="broker">Whom to talk to.</param>
     /// <param name="epoch">Its registration's number: requests carry it.</param>
@@ -38,6 +41,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         _timeout = timeout;
         _time = time;
         _logger = logger;
+        QueueTimes = new LatencyTimer(time, "requests");
         _running = Task.Run(RunAsync);
     }
 
@@ -45,16 +49,30 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
 
     public long Epoch { get; }
 
+    /// <summary>Requests that wait, the one under way included.</summary>
+    public int QueueSize => Volatile.Read(ref _queued);
+
+    /// <summary>How long requests waited before they were sent.</summary>
+    public LatencyTimer QueueTimes { get; }
+
     /// <summary>Sends a request; <paramref name="answered"/> is called with the answer, or never when the broker goes.</summary>
     public void Send<TRequest, TResponse>(TRequest request, Action<TResponse>? answered = null)
         where TRequest : IApiMessage
-        where TResponse : IApiMessage, new() =>
-        _requests.Writer.TryWrite(async (connection, cancellationToken) =>
+        where TResponse : IApiMessage, new()
+    {
+        Interlocked.Increment(ref _queued);
+        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), async (connection, cancellationToken) =>
         {
             TResponse response = await connection.SendAsync<TRequest, TResponse>(
                 request, TRequest.HighestVersion, cancellationToken).ConfigureAwait(false);
             answered?.Invoke(response);
-        });
+        }));
+    }
+
+    private sealed record Queued(long At, Func<KafkaConnection, CancellationToken, Task> Request)
+    {
+        public bool Tried { get; set; }
+    }
 
     private async Task RunAsync()
     {
@@ -62,11 +80,17 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         {
             while (await _requests.Reader.WaitToReadAsync(_stopping.Token).ConfigureAwait(false))
             {
-                while (_requests.Reader.TryPeek(out Func<KafkaConnection, CancellationToken, Task>? request))
+                while (_requests.Reader.TryPeek(out Queued? next))
                 {
-                    if (await TrySendAsync(request).ConfigureAwait(false))
+                    if (!next.Tried)
+                    {
+                        next.Tried = true;
+                        QueueTimes.Record(Stopwatch.GetTimestamp() - next.At);
+                    }
+                    if (await TrySendAsync(next.Request).ConfigureAwait(false))
                     {
                         _requests.Reader.TryRead(out _);
+                        Interlocked.Decrement(ref _queued);
                     }
                     else
                     {

@@ -25,6 +25,7 @@ internal sealed partial class ClusterController
             _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _time, _logger));
             LogBrokerHere(id, live[id].Epoch);
         }
+        _lines = [.. _channels.Values];
         if (gone.Count == 0 && come.Count == 0)
         {
             return;

@@ -1,4 +1,5 @@
 using Broker.Engine.Coordination;
+using Broker.Engine.Diagnostics;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -87,7 +88,7 @@ internal sealed partial class ClusterController
             {
                 if (e.Kind == WatchEventKind.DataChanged)
                 {
-                    Post(() => IsCurrent(epoch) ? TopicChangedAsync(name) : Task.CompletedTask);
+                    Post(ControllerActivity.TopicChange, () => IsCurrent(epoch) ? TopicChangedAsync(name) : Task.CompletedTask);
                 }
             },
             Stopping);
@@ -173,6 +174,15 @@ internal sealed partial class ClusterController
             }
         }
         await ContinueDeletionsAsync().ConfigureAwait(false);
+        CountDeletions();
+    }
+
+    private void CountDeletions()
+    {
+        List<ControlledTopic> topics = [.. _deleting.Select(_topics.GetValueOrDefault).OfType<ControlledTopic>()];
+        List<ControlledTopic> waiting = [.. topics.Where(t => t.Partitions.Values.Any(p => !p.Replicas.All(_channels.ContainsKey)))];
+        Deletions = new DeletionCounts(topics.Count, topics.Sum(Replicas), waiting.Count, waiting.Sum(Replicas));
+        static int Replicas(ControlledTopic topic) => topic.Partitions.Values.Sum(p => p.Replicas.Length);
     }
 
     /// <summary>Begins the deletions whose replicas can all be reached; the others wait for their brokers.</summary>
@@ -203,7 +213,7 @@ internal sealed partial class ClusterController
         int left = holders.Count;
         if (left == 0)
         {
-            Post(() => ForgetAsync(topic.Name));
+            Post(ControllerActivity.TopicDeletion, () => ForgetAsync(topic.Name));
         }
         foreach (BrokerChannel holder in holders)
         {
@@ -216,7 +226,7 @@ internal sealed partial class ClusterController
                 }
                 else if (Interlocked.Decrement(ref left) == 0)
                 {
-                    Post(() => IsCurrent(epoch) ? ForgetAsync(topic.Name) : Task.CompletedTask);
+                    Post(ControllerActivity.TopicDeletion, () => IsCurrent(epoch) ? ForgetAsync(topic.Name) : Task.CompletedTask);
                 }
             });
         }
@@ -236,6 +246,7 @@ internal sealed partial class ClusterController
         {
             LogTopicDeleted(name);
         }
+        CountDeletions();
     }
 
     [LoggerMessage(7030, LogLevel.Debug, "{Count} partitions of {Topic} and perhaps others are online", EventName = "PartitionsOnline")]

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Broker.Engine.Coordination;
+using Broker.Engine.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
@@ -11,13 +12,14 @@ namespace Broker.Engine.Controller;
 /// </summary>
 internal sealed partial class ClusterController : IAsyncDisposable
 {
-    private readonly Channel<Func<Task>> _events =
-        Channel.CreateUnbounded<Func<Task>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<ControllerEvent> _events =
+        Channel.CreateUnbounded<ControllerEvent>(new UnboundedChannelOptions { SingleReader = true });
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly int _brokerId;
     private readonly ICoordinationSession _session;
     private readonly TimeSpan _socketTimeout;
+    private readonly ControllerMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
@@ -29,18 +31,21 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private int _epoch;
     private int _epochVersion;
     private volatile bool _isActive;
+    private volatile BrokerChannel[] _lines = [];
 
     /// <param name="brokerId">This broker.</param>
     /// <param name="session">Its session.</param>
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
+    /// <param name="metrics">The broker's counts of what its controllers do.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterController(
-        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, TimeProvider time, ILogger logger)
+        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerMetrics metrics, TimeProvider time, ILogger logger)
     {
         _brokerId = brokerId;
         _session = session;
         _socketTimeout = socketTimeout;
+        _metrics = metrics;
         _time = time;
         _logger = logger;
     }
@@ -51,26 +56,35 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <summary>The epoch this controller was elected in; 0 before the first time.</summary>
     public int Epoch => _epoch;
 
+    /// <summary>The lines to the brokers while it leads.</summary>
+    public IReadOnlyList<BrokerChannel> Lines => _lines;
+
+    /// <summary>Topics that are being deleted. Replaced whole.</summary>
+    public DeletionCounts Deletions { get; private set; } = DeletionCounts.None;
+
     private CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Takes part in the election from now on.</summary>
     public async Task StartAsync()
     {
         _electionWatch = await _session.WatchAsync(
-            ClusterPaths.Controller, WatchKinds.Node, _ => Post(ElectAsync), Stopping).ConfigureAwait(false);
+            ClusterPaths.Controller, WatchKinds.Node, _ => Post(ControllerActivity.ControllerChange, ElectAsync), Stopping).ConfigureAwait(false);
         _running = Task.Run(RunAsync);
-        Post(ElectAsync);
+        Post(ControllerActivity.ControllerChange, ElectAsync);
     }
 
-    private void Post(Func<Task> work) => _events.Writer.TryWrite(work);
+    private void Post(ControllerActivity activity, Func<Task> work) =>
+        _events.Writer.TryWrite(new ControllerEvent(activity, work, _metrics.Queued()));
 
     private async Task RunAsync()
     {
         try
         {
-            await foreach (Func<Task> work in _events.Reader.ReadAllAsync(Stopping).ConfigureAwait(false))
+            await foreach (ControllerEvent next in _events.Reader.ReadAllAsync(Stopping).ConfigureAwait(false))
             {
-                await RunOneAsync(work).ConfigureAwait(false);
+                long began = _metrics.Begin(next.Activity, next.QueuedAt);
+                await RunOneAsync(next.Work).ConfigureAwait(false);
+                _metrics.End(next.Activity, began);
             }
         }
         catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
@@ -89,7 +103,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
         {
             LogMoved();
             await ResignAsync().ConfigureAwait(false);
-            Post(ElectAsync);
+            Post(ControllerActivity.ControllerChange, ElectAsync);
         }
         catch (CoordinationException e) when (e.Error == CoordinationError.SessionExpired)
         {
@@ -141,19 +155,20 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     private async Task TakeOverAsync()
     {
-        await WatchAsync(ClusterPaths.BrokerIds, ReadBrokersAsync).ConfigureAwait(false);
-        await WatchAsync(ClusterPaths.Topics, ReadTopicsAsync).ConfigureAwait(false);
-        await WatchAsync(ClusterPaths.DeleteTopics, ReadDeletionsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.BrokerChange, ClusterPaths.BrokerIds, ReadBrokersAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.TopicChange, ClusterPaths.Topics, ReadTopicsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.TopicDeletion, ClusterPaths.DeleteTopics, ReadDeletionsAsync).ConfigureAwait(false);
         await LoadTopicsAsync().ConfigureAwait(false);
         await ReadBrokersAsync().ConfigureAwait(false);
         await ReadDeletionsAsync().ConfigureAwait(false);
     }
 
-    private async Task WatchAsync(string path, Func<Task> read)
+    private async Task WatchAsync(ControllerActivity activity, string path, Func<Task> read)
     {
         int epoch = _epoch;
         _watches.Add(await _session.WatchAsync(
-            path, WatchKinds.Children, _ => Post(() => IsCurrent(epoch) ? read() : Task.CompletedTask), Stopping).ConfigureAwait(false));
+            path, WatchKinds.Children, _ => Post(activity, () => IsCurrent(epoch) ? read() : Task.CompletedTask), Stopping)
+            .ConfigureAwait(false));
     }
 
     private bool IsCurrent(int epoch) => _isActive && _epoch == epoch;
@@ -169,8 +184,10 @@ internal sealed partial class ClusterController : IAsyncDisposable
         }
         _topics.Clear();
         _deleting.Clear();
+        Deletions = DeletionCounts.None;
         BrokerChannel[] channels = [.. _channels.Values];
         _channels.Clear();
+        _lines = [];
         foreach (BrokerChannel channel in channels)
         {
             await channel.DisposeAsync().ConfigureAwait(false);
@@ -185,6 +202,9 @@ internal sealed partial class ClusterController : IAsyncDisposable
         await ResignAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
+
+    /// <summary>Something for the event loop to do.</summary>
+    private readonly record struct ControllerEvent(ControllerActivity Activity, Func<Task> Work, long QueuedAt);
 
     /// <summary>Another controller leads: the epoch in the tree is not this one's any more.</summary>
     private sealed class ControllerMovedException : Exception;

@@ -1,4 +1,5 @@
 using Broker.Engine.Coordination;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Microsoft.Extensions.Logging;
 
@@ -39,9 +40,13 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         _socketTimeout = socketTimeout;
         _time = time;
         _logger = logger;
+        Metrics = new ControllerMetrics(time);
     }
 
     public ICoordinationSession Session => _session ?? throw new InvalidOperationException("the broker has no session yet");
+
+    /// <summary>What the controller did, over all its terms.</summary>
+    public ControllerMetrics Metrics { get; }
 
     public ClusterController? Controller => _controller;
 
@@ -89,7 +94,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
             CreateMode.Ephemeral, cancellationToken).ConfigureAwait(false);
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
-        var controller = new ClusterController(_brokerId, session, _socketTimeout, _time, _logger);
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _logger);
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
     }

@@ -1,12 +1,255 @@
 using Broker.Engine.Requests;
+using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Diagnostics;
 
-/// <summary>Counts requests and their phases. Each network thread writes its own shard without atomics.</summary>
-internal sealed class RequestMetrics
+/// <summary>
+/// Counts requests and their phases (Kafka: RequestMetrics). Each network thread writes shards of its own with plain adds;
+/// where connections have no thread of their own, a lock stands in for it. Nothing is allocated but an API's first shard.
+/// </summary>
+/// <param name="threads">Network threads; 0 where connections have none.</param>
+/// <param name="listeners">Names of the listeners.</param>
+/// <param name="time">The broker's clock.</param>
+internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listeners, TimeProvider time)
 {
-    /// <summary>Books an answered request; called by the connection's thread.</summary>
-    public void Record(int networkThread, PendingResponse response, long writeBegan, long writeEnded)
+    /// <summary>APIs that can be counted; a follower's Fetch has the last place.</summary>
+    private const int Slots = 129;
+    private const int FollowerFetch = 128;
+
+    private readonly Lock? _shared = threads == 0 ? new Lock() : null;
+    private readonly RequestShard?[][] _shards = [.. Enumerable.Range(0, Math.Max(1, threads)).Select(_ => new RequestShard?[Slots])];
+    private readonly SendCounts?[][] _sends = [.. Enumerable.Range(0, Math.Max(1, threads)).Select(_ => new SendCounts?[listeners.Count])];
+    private readonly Dictionary<string, RequestApi> _apis = new(StringComparer.Ordinal);
+    private readonly Lock _reading = new();
+
+    public IReadOnlyList<string> Listeners => listeners;
+
+    /// <summary>A listener's number, for <see cref="Record"/>.</summary>
+    public int IndexOf(string listener)
     {
+        for (int i = 0; i < listeners.Count; i++)
+        {
+            if (listeners[i] == listener)
+            {
+                return i;
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>What a network thread sent over a listener, or null when that is nothing.</summary>
+    public SendCounts? Sends(int networkThread, int listener) => Volatile.Read(ref _sends[networkThread][listener]);
+
+    /// <summary>Books a request whose answer is written but not yet sent; called by the connection's thread.</summary>
+    /// <param name="networkThread">That thread.</param>
+    /// <param name="response">The answer.</param>
+    /// <param name="writeBegan">Timestamp of the moment its turn came.</param>
+    /// <param name="wroteAt">Timestamp of the moment it was written.</param>
+    /// <param name="listener">Number of the connection's listener.</param>
+    /// <param name="bytes">Size of the answer.</param>
+    /// <returns>What <see cref="Sent"/> needs.</returns>
+    public RequestShard Record(
+        int networkThread, PendingResponse response, long writeBegan, long wroteAt, int listener, long bytes)
+    {
+        if (_shared is null)
+        {
+            return RecordOwn(networkThread, response, writeBegan, wroteAt, listener, bytes);
+        }
+        lock (_shared)
+        {
+            return RecordOwn(0, response, writeBegan, wroteAt, listener, bytes);
+        }
+    }
+
+    private RequestShard RecordOwn(
+        int networkThread, PendingResponse response, long writeBegan, long wroteAt, int listener, long bytes)
+    {
+        ref readonly RequestArrival arrival = ref response.Arrival;
+        int slot = response.IsFollowerFetch ? FollowerFetch : arrival.ApiKey;
+        RequestShard shard = _shards[networkThread][slot] ??= new RequestShard();
+        long began = response.TakenAt == 0 ? arrival.ReceivedAt : response.TakenAt;
+        long done = response.LocalDoneAt == 0 ? response.ReadyAt : response.LocalDoneAt;
+        shard.Versions[Math.Min((int)arrival.Version, RequestShard.VersionCount - 1)]++;
+        response.CountErrors(shard);
+        shard.Of(RequestFigure.RequestQueueTimeMs).Record(began - arrival.ReceivedAt);
+        // Writing the answer is the broker's own work as well: Fetch looks its bytes up then.
+        shard.Of(RequestFigure.LocalTimeMs).Record(done - began + wroteAt - writeBegan);
+        shard.Of(RequestFigure.RemoteTimeMs).Record(response.ReadyAt - done);
+        shard.Of(RequestFigure.ThrottleTimeMs).Record(0);
+        shard.Of(RequestFigure.ResponseQueueTimeMs).Record(writeBegan - response.ReadyAt);
+        shard.Of(RequestFigure.RequestBytes).Record(arrival.Bytes);
+        if (HasConversions(arrival.ApiKey))
+        {
+            shard.Of(RequestFigure.MessageConversionsTimeMs).Record(response.ConversionTicks);
+            shard.Of(RequestFigure.TemporaryMemoryBytes).Record(response.TemporaryBytes);
+        }
+        SendCounts send = _sends[networkThread][listener] ??= new SendCounts();
+        send.Requests++;
+        send.RequestBytes += arrival.Bytes + sizeof(int);
+        if (bytes > 0)
+        {
+            send.Responses++;
+            send.ResponseBytes += bytes;
+            send.ResponseBytesMax = Math.Max(send.ResponseBytesMax, bytes);
+        }
+        return shard;
+    }
+
+    /// <summary>Books that an answer has gone out; called by the connection's thread.</summary>
+    public void Sent(RequestShard shard, long receivedAt, long wroteAt, long sentAt)
+    {
+        if (_shared is null)
+        {
+            SentOwn(shard, receivedAt, wroteAt, sentAt);
+            return;
+        }
+        lock (_shared)
+        {
+            SentOwn(shard, receivedAt, wroteAt, sentAt);
+        }
+    }
+
+    private static void SentOwn(RequestShard shard, long receivedAt, long wroteAt, long sentAt)
+    {
+        shard.Of(RequestFigure.ResponseSendTimeMs).Record(sentAt - wroteAt);
+        shard.Of(RequestFigure.TotalTimeMs).Record(sentAt - receivedAt);
+    }
+
+    private static bool HasConversions(int slot) => slot is (short)ApiKey.Produce or (short)ApiKey.Fetch;
+
+    /// <summary>The APIs that were called, by name: Fetch in all, and as consumers' and followers'.</summary>
+    public IReadOnlyList<RequestApi> Apis()
+    {
+        lock (_reading)
+        {
+            for (int slot = 0; slot < Slots; slot++)
+            {
+                if (Array.Exists(_shards, s => Volatile.Read(ref s[slot]) is not null))
+                {
+                    AddApis(slot);
+                }
+            }
+            return [.. _apis.Values.OrderBy(a => a.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    private void AddApis(int slot)
+    {
+        if (slot is (short)ApiKey.Fetch or FollowerFetch)
+        {
+            Add(nameof(ApiKey.Fetch), (short)ApiKey.Fetch, FollowerFetch);
+            Add(slot == FollowerFetch ? "FetchFollower" : "FetchConsumer", slot);
+        }
+        else
+        {
+            Add(((ApiKey)slot).ToString(), slot);
+        }
+    }
+
+    private void Add(string name, params int[] slots)
+    {
+        if (!_apis.ContainsKey(name))
+        {
+            _apis.Add(name, new RequestApi(name, HasConversions(slots[0]), time, () => Shards(slots)));
+        }
+    }
+
+    private IEnumerable<RequestShard> Shards(int[] slots)
+    {
+        foreach (RequestShard?[] thread in _shards)
+        {
+            foreach (int slot in slots)
+            {
+                if (Volatile.Read(ref thread[slot]) is { } shard)
+                {
+                    yield return shard;
+                }
+            }
+        }
+    }
+
+    public void Tick()
+    {
+        foreach (RequestApi api in Apis())
+        {
+            api.Tick();
+        }
+    }
+}
+
+/// <summary>One API's figures over all threads. Thread-safe.</summary>
+internal sealed class RequestApi
+{
+    private readonly Lock _lock = new();
+    private readonly Func<IEnumerable<RequestShard>> _shards;
+    private readonly TimeProvider _time;
+    private readonly Meter?[] _versions = new Meter?[RequestShard.VersionCount];
+    private readonly Meter?[] _errors = new Meter?[RequestShard.ErrorCount];
+    private readonly Histogram?[] _figures = new Histogram?[RequestShard.FigureCount];
+
+    public RequestApi(string name, bool hasConversions, TimeProvider time, Func<IEnumerable<RequestShard>> shards)
+    {
+        Name = name;
+        _shards = shards;
+        _time = time;
+        All = new CountMeter(time, "requests", () => _shards().Sum(s => s.Versions.Sum()));
+        for (int i = 0; i < RequestShard.FigureCount; i++)
+        {
+            var figure = (RequestFigure)i;
+            bool isTime = RequestShard.IsTime(figure);
+            if (hasConversions || figure is not (RequestFigure.MessageConversionsTimeMs or RequestFigure.TemporaryMemoryBytes))
+            {
+                _figures[i] = new Histogram(
+                    () => _shards().Select(s => s.Of(figure)), isTime ? LatencyTimer.MsPerTimestamp : 1, isTime ? LatencyTimer.Shift : 0);
+            }
+        }
+    }
+
+    /// <summary>Kafka's name: Produce, FetchConsumer ...</summary>
+    public string Name { get; }
+
+    /// <summary>Requests of every version.</summary>
+    public Meter All { get; }
+
+    /// <summary>Answers that carried an error, by code; each partition's counts.</summary>
+    public long Failures => _shards().Sum(s => s.Errors.Sum() - s.Errors[1 + (int)ErrorCode.None]);
+
+    /// <summary>A histogram, or null where the API has none of the kind.</summary>
+    public Histogram? Find(RequestFigure figure) => _figures[(int)figure];
+
+    /// <summary>Meters of the versions that were asked for.</summary>
+    public IEnumerable<(int Version, Meter Meter)> Versions() => Made(_versions, "requests", (s, i) => s.Versions[i]);
+
+    /// <summary>Meters of the error codes that were answered.</summary>
+    public IEnumerable<(ErrorCode Code, Meter Meter)> Errors() =>
+        Made(_errors, "requests", (s, i) => s.Errors[i]).Select(e => ((ErrorCode)(e.Index - 1), e.Meter));
+
+    private List<(int Index, Meter Meter)> Made(Meter?[] meters, string eventType, Func<RequestShard, int, long> count)
+    {
+        List<(int, Meter)> made = [];
+        lock (_lock)
+        {
+            for (int i = 0; i < meters.Length; i++)
+            {
+                int index = i;
+                if (meters[i] is null && _shards().Any(s => count(s, index) > 0))
+                {
+                    meters[i] = new CountMeter(_time, eventType, () => _shards().Sum(s => count(s, index)));
+                }
+                if (meters[i] is { } meter)
+                {
+                    made.Add((i, meter));
+                }
+            }
+        }
+        return made;
+    }
+
+    public void Tick()
+    {
+        All.Tick();
+        Made(_versions, "requests", (s, i) => s.Versions[i]).ForEach(m => m.Meter.Tick());
+        Made(_errors, "requests", (s, i) => s.Errors[i]).ForEach(m => m.Meter.Tick());
+        Array.ForEach(_figures, f => f?.Tick());
     }
 }

@@ -1,55 +1,165 @@
 namespace Broker.Engine.Diagnostics;
 
-/// <summary>What a topic's traffic on this broker comes to since start (Kafka: BrokerTopicMetrics). Thread-safe.</summary>
-internal sealed class TopicMetrics
+/// <summary>The meters of BrokerTopicMetrics.</summary>
+internal enum TopicMeter
 {
-    private long _messagesIn;
-    private long _bytesIn;
-    private long _bytesOut;
-    private long _bytesRejected;
-    private long _produceRequests;
-    private long _fetchRequests;
-    private long _failedProduceRequests;
-    private long _failedFetchRequests;
+    MessagesIn,
+    BytesIn,
+    BytesOut,
+    BytesRejected,
+    TotalProduceRequests,
+    TotalFetchRequests,
+    FailedProduceRequests,
+    FailedFetchRequests,
+    ProduceMessageConversions,
+    FetchMessageConversions,
+    ReplicationBytesIn,
+    ReplicationBytesOut,
+    ReassignmentBytesIn,
+    ReassignmentBytesOut,
+    NoKeyCompactedTopicRecords,
+    InvalidMagicNumberRecords,
+    InvalidMessageCrcRecords,
+    InvalidOffsetOrSequenceRecords,
+}
 
-    public long MessagesIn => Interlocked.Read(ref _messagesIn);
-    public long BytesIn => Interlocked.Read(ref _bytesIn);
-    public long BytesOut => Interlocked.Read(ref _bytesOut);
-    public long BytesRejected => Interlocked.Read(ref _bytesRejected);
-    public long ProduceRequests => Interlocked.Read(ref _produceRequests);
-    public long FetchRequests => Interlocked.Read(ref _fetchRequests);
-    public long FailedProduceRequests => Interlocked.Read(ref _failedProduceRequests);
-    public long FailedFetchRequests => Interlocked.Read(ref _failedFetchRequests);
+/// <summary>What a topic's traffic on this broker comes to since start (Kafka: BrokerTopicMetrics). A meter is made when it
+/// is first marked, so that a topic without traffic costs, and shows, nothing. Thread-safe.</summary>
+internal sealed class TopicMetrics(TimeProvider time)
+{
+    public const int MeterCount = (int)TopicMeter.InvalidOffsetOrSequenceRecords + 1;
+
+    private readonly Meter?[] _meters = new Meter?[MeterCount];
+
+    public long MessagesIn => Count(TopicMeter.MessagesIn);
+    public long BytesIn => Count(TopicMeter.BytesIn);
+    public long BytesOut => Count(TopicMeter.BytesOut);
+    public long ProduceRequests => Count(TopicMeter.TotalProduceRequests);
+    public long FetchRequests => Count(TopicMeter.TotalFetchRequests);
+
+    /// <summary>The meter, or null when it was never marked.</summary>
+    public Meter? Find(TopicMeter meter) => Volatile.Read(ref _meters[(int)meter]);
+
+    public long Count(TopicMeter meter) => Find(meter)?.Count ?? 0;
+
+    public void Mark(TopicMeter meter, long events = 1)
+    {
+        Meter kept = _meters[(int)meter] ?? Make(meter);
+        kept.Mark(events);
+    }
+
+    private Meter Make(TopicMeter meter)
+    {
+        var made = new Meter(time, EventType(meter));
+        return Interlocked.CompareExchange(ref _meters[(int)meter], made, null) ?? made;
+    }
+
+    /// <summary>What a meter counts, in Kafka's words.</summary>
+    public static string EventType(TopicMeter meter) => meter switch
+    {
+        TopicMeter.MessagesIn => "messages",
+        TopicMeter.BytesIn or TopicMeter.BytesOut or TopicMeter.BytesRejected or TopicMeter.ReplicationBytesIn
+            or TopicMeter.ReplicationBytesOut or TopicMeter.ReassignmentBytesIn or TopicMeter.ReassignmentBytesOut => "bytes",
+        _ => "requests",
+    };
+
+    public void Tick()
+    {
+        foreach (Meter? meter in _meters)
+        {
+            meter?.Tick();
+        }
+    }
 
     public void Produced(int records, int bytes)
     {
-        Interlocked.Add(ref _messagesIn, records);
-        Interlocked.Add(ref _bytesIn, bytes);
-        Interlocked.Increment(ref _produceRequests);
+        Mark(TopicMeter.MessagesIn, records);
+        Mark(TopicMeter.BytesIn, bytes);
+        Mark(TopicMeter.TotalProduceRequests);
     }
 
-    public void ProduceFailed(int bytes, bool rejected)
+    /// <summary>A batch was not appended.</summary>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="rejected">It was too large.</param>
+    /// <param name="unexpected">Not one of the errors that Kafka expects of clients and roles, which it does not count.</param>
+    public void ProduceFailed(int bytes, bool rejected, bool unexpected)
     {
-        Interlocked.Increment(ref _produceRequests);
-        Interlocked.Increment(ref _failedProduceRequests);
+        Mark(TopicMeter.TotalProduceRequests);
+        if (unexpected)
+        {
+            Mark(TopicMeter.FailedProduceRequests);
+        }
         if (rejected)
         {
-            Interlocked.Add(ref _bytesRejected, bytes);
+            Mark(TopicMeter.BytesRejected, bytes);
         }
     }
 
     public void Fetched(int bytes)
     {
-        Interlocked.Increment(ref _fetchRequests);
+        Mark(TopicMeter.TotalFetchRequests);
         if (bytes > 0)
         {
-            Interlocked.Add(ref _bytesOut, bytes);
+            Mark(TopicMeter.BytesOut, bytes);
         }
     }
 
-    public void FetchFailed()
+    /// <summary>A partition could not be read for a reason that Kafka expects, as a wrong offset or a role that has moved: it
+    /// counts as a request, not as a failed one (ReplicaManager.readFromLog).</summary>
+    public void FetchFailed() => Mark(TopicMeter.TotalFetchRequests);
+}
+
+/// <summary>BrokerTopicMetrics without a topic: all topics together, those that are gone included, and what is counted for
+/// the broker alone. Thread-safe.</summary>
+internal sealed class AllTopicsMetrics
+{
+    private readonly Lock _lock = new();
+    private readonly long[] _gone = new long[TopicMetrics.MeterCount];
+    private readonly Func<IEnumerable<TopicMetrics>> _topics;
+    private readonly Meter[] _meters;
+
+    public AllTopicsMetrics(TimeProvider time, Func<IEnumerable<TopicMetrics>> topics)
     {
-        Interlocked.Increment(ref _fetchRequests);
-        Interlocked.Increment(ref _failedFetchRequests);
+        _topics = topics;
+        _meters =
+        [
+            .. Enum.GetValues<TopicMeter>().Select(m => new CountMeter(time, TopicMetrics.EventType(m), () => Count(m))),
+        ];
+    }
+
+    public Meter Of(TopicMeter meter) => _meters[(int)meter];
+
+    /// <summary>Counts for the broker, not for a topic.</summary>
+    public void Mark(TopicMeter meter, long events) => Interlocked.Add(ref _gone[(int)meter], events);
+
+    /// <summary>Takes a topic out, and keeps what it counted, so that no total ever falls.</summary>
+    public void Forget(TopicMetrics topic, Action remove)
+    {
+        lock (_lock)
+        {
+            remove();
+            for (int i = 0; i < _gone.Length; i++)
+            {
+                Interlocked.Add(ref _gone[i], topic.Count((TopicMeter)i));
+            }
+        }
+    }
+
+    private long Count(TopicMeter meter)
+    {
+        lock (_lock)
+        {
+            long count = Interlocked.Read(ref _gone[(int)meter]);
+            foreach (TopicMetrics topic in _topics())
+            {
+                count += topic.Count(meter);
+            }
+            return count;
+        }
+    }
+
+    public void Tick()
+    {
+        Array.ForEach(_meters, m => m.Tick());
     }
 }

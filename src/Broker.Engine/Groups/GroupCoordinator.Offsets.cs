@@ -169,6 +169,7 @@ internal sealed partial class GroupCoordinator
             }
             gone.RemoveAll(p => !group.Offsets.ContainsKey(p));
             response.ErrorCode = Forget(group, gone);
+            Interlocked.Add(ref _deletions, response.ErrorCode == ErrorCode.None ? gone.Count : 0);
             return response;
         }
     }
@@ -232,7 +233,11 @@ internal sealed partial class GroupCoordinator
             {
                 if (Check(group.GroupId, emptyAllowed: true) == ErrorCode.None)
                 {
-                    _ = Forget(group, [.. group.Offsets.Where(o => IsExpired(group, o.Key, o.Value, now)).Select(o => o.Key)]);
+                    TopicPartition[] expired = [.. group.Offsets.Where(o => IsExpired(group, o.Key, o.Value, now)).Select(o => o.Key)];
+                    if (Forget(group, expired) == ErrorCode.None)
+                    {
+                        Interlocked.Add(ref _expirations, expired.Length);
+                    }
                     if (group is { State: GroupState.Empty, Offsets.Count: 0, PendingMembers.Count: 0, Count: 0 })
                     {
                         _ = Bury(group);

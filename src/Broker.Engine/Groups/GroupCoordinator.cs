@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Purgatory;
 using Broker.Engine.Replication;
@@ -28,6 +29,8 @@ internal sealed partial class GroupCoordinator
     private readonly MonotonicClock _clock;
     private readonly ILogger _logger;
     private long _commits;
+    private long _deletions;
+    private long _expirations;
     private long _rebalancesDone;
 
     public GroupCoordinator(
@@ -42,12 +45,28 @@ internal sealed partial class GroupCoordinator
         _heartbeats = heartbeats;
         _clock = clock;
         _logger = logger;
+        Loads = new LoadTimes(clock.Time);
     }
 
     public GroupOptions Options { get; }
 
     /// <summary>Groups coordinated here.</summary>
     public ICollection<ClassicGroup> Groups => _groups.Values;
+
+    /// <summary>The same; enumerating them takes no lock.</summary>
+    public IEnumerable<ClassicGroup> EachGroup => _groups.Select(g => g.Value);
+
+    /// <summary>How long partitions of the offsets topic took to load.</summary>
+    public LoadTimes Loads { get; }
+
+    /// <summary>Partitions of the offsets topic led here, and how many of them are still loading.</summary>
+    public (int All, int Loading) Partitions => (_owned.Count, _owned.Count(p => !p.Value));
+
+    /// <summary>Offsets that clients deleted since the start.</summary>
+    public long Deletions => Interlocked.Read(ref _deletions);
+
+    /// <summary>Offsets that aged since the start.</summary>
+    public long Expirations => Interlocked.Read(ref _expirations);
 
     /// <summary>Offsets committed since the start.</summary>
     public long Commits => Interlocked.Read(ref _commits);
@@ -146,6 +165,7 @@ internal sealed partial class GroupCoordinator
         }
         if (_owned.TryUpdate(partition.Index, true, false))
         {
+            Loads.Add(_clock.NowMs - began);
             LogLoaded(partition.Index, loader.Groups.Count, loader.Offsets.Values.Sum(o => o.Count), _clock.NowMs - began, loader.Unknown);
         }
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Requests;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Transport;
@@ -20,16 +21,20 @@ internal sealed class ClientConnection : IConnectionHandler
 
     private readonly RequestDispatcher _dispatcher;
     private readonly CompletedWork _completed;
+    private readonly int _listener;
     private byte[] _clientIdBytes = [];
     private PendingResponse? _oldest;
     private PendingResponse? _newest;
     private int _pending;
+    private UnsentAnswer[] _unsent = [];
+    private int _unsentCount;
     private bool _paused;
     private bool _closed;
 
     public ClientConnection(TransportConnection transport, RequestDispatcher dispatcher, long id)
     {
         Transport = transport;
+        _listener = dispatcher.Metrics.IndexOf(transport.Listener);
         _dispatcher = dispatcher;
         _completed = new CompletedWork(this);
         Id = id;
@@ -77,7 +82,7 @@ internal sealed class ClientConnection : IConnectionHandler
         }
         if (response.IsReady && _oldest is null)
         {
-            return Write(response) ? FrameVerdict.Close : FrameVerdict.Next;
+            return Write(response, response.ReadyAt) ? FrameVerdict.Close : FrameVerdict.Next;
         }
         Enqueue(response);
         _paused = !response.AllowsPipelining || _pending >= PipelinedMax;
@@ -101,7 +106,7 @@ internal sealed class ClientConnection : IConnectionHandler
             }
             else
             {
-                close = Write(response);
+                close = Write(response, Stopwatch.GetTimestamp());
             }
         }
         if (_closed)
@@ -170,21 +175,23 @@ internal sealed class ClientConnection : IConnectionHandler
     }
 
     /// <summary>Writes an answer and gives the operation back; true when the connection must be closed then.</summary>
-    private bool Write(PendingResponse response)
+    /// <param name="response">The answer.</param>
+    /// <param name="began">Timestamp of the moment its turn came.</param>
+    private bool Write(PendingResponse response, long began)
     {
         bool close = response.ClosesConnection;
-        long began = Stopwatch.GetTimestamp();
+        long bytes = 0;
         if (response.HasResponse)
         {
-            close |= !TryWrite(response);
+            close |= !TryWrite(response, out bytes);
         }
-        _dispatcher.Metrics.Record(Transport.NetworkThread, response, began, Stopwatch.GetTimestamp());
+        Book(response, began, bytes);
         response.Release();
         return close;
     }
 
     /// <summary>Writes an answer; one that cannot be written leaves nothing behind in an output that others share.</summary>
-    private bool TryWrite(PendingResponse response)
+    private bool TryWrite(PendingResponse response, out long bytes)
     {
         KafkaWriter writer = Transport.Output;
         int sizeAt = writer.ReserveInt32();
@@ -195,6 +202,7 @@ internal sealed class ClientConnection : IConnectionHandler
             RequestHeader.WriteResponse(writer, response.Arrival.CorrelationId, response.Arrival.ResponseHeaderVersion);
             response.Write(writer);
             writer.PatchInt32(sizeAt, (int)(writer.Length - before));
+            bytes = writer.Length - before + sizeof(int);
             return true;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -205,9 +213,43 @@ internal sealed class ClientConnection : IConnectionHandler
             }
             writer.Truncate(sizeAt, splices);
             _dispatcher.LogFailed(this, e);
+            bytes = 0;
             return false;
         }
     }
+
+    private void Book(PendingResponse response, long began, long bytes)
+    {
+        long wroteAt = Stopwatch.GetTimestamp();
+        RequestShard shard = _dispatcher.Metrics.Record(Transport.NetworkThread, response, began, wroteAt, _listener, bytes);
+        if (bytes == 0)
+        {
+            _dispatcher.Metrics.Sent(shard, response.Arrival.ReceivedAt, wroteAt, wroteAt);
+            return;
+        }
+        if (_unsentCount == _unsent.Length)
+        {
+            Array.Resize(ref _unsent, Math.Max(1, _unsentCount * 2));
+        }
+        _unsent[_unsentCount++] = new UnsentAnswer(shard, response.Arrival.ReceivedAt, wroteAt);
+    }
+
+    public void OnSent()
+    {
+        if (_unsentCount == 0)
+        {
+            return;
+        }
+        long now = Stopwatch.GetTimestamp();
+        foreach (ref UnsentAnswer answer in _unsent.AsSpan(0, _unsentCount))
+        {
+            _dispatcher.Metrics.Sent(answer.Shard, answer.ReceivedAt, answer.WroteAt, now);
+        }
+        _unsentCount = 0;
+    }
+
+    /// <summary>An answer that the socket has not taken yet.</summary>
+    private readonly record struct UnsentAnswer(RequestShard Shard, long ReceivedAt, long WroteAt);
 
     /// <summary>Writes what is ready. One node a connection: posted while it waits in the queue, it says nothing new.</summary>
     private sealed class CompletedWork(ClientConnection connection) : ConnectionWork

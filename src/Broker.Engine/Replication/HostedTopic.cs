@@ -5,7 +5,7 @@ namespace Broker.Engine.Replication;
 
 /// <summary>A topic of which this broker holds partitions: its names in every form, so that a request's bytes need not
 /// become a string, and its rates. Thread-safe.</summary>
-internal sealed class HostedTopic(string name, Guid id)
+internal sealed class HostedTopic(string name, Guid id, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private Partition?[] _partitions = [];
@@ -16,7 +16,7 @@ internal sealed class HostedTopic(string name, Guid id)
 
     public Guid Id { get; } = id;
 
-    public TopicMetrics Metrics { get; } = new();
+    public TopicMetrics Metrics { get; } = new(time);
 
     /// <summary>The partitions held, by index; null where another broker holds it. Immutable.</summary>
     public ReadOnlySpan<Partition?> Partitions => Volatile.Read(ref _partitions);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using Broker.Engine.Diagnostics;
 
 namespace Broker.Engine.Replication;
 
@@ -14,9 +15,20 @@ internal sealed class PartitionTable
     private readonly ConcurrentDictionary<Guid, HostedTopic> _byId = new();
     private readonly ConcurrentDictionary<byte[], HostedTopic>.AlternateLookup<ReadOnlySpan<byte>> _utf8;
 
-    public PartitionTable() => _utf8 = _byUtf8.GetAlternateLookup<ReadOnlySpan<byte>>();
+    private readonly TimeProvider _time;
 
-    public IEnumerable<HostedTopic> Topics => _byName.Values;
+    public PartitionTable(TimeProvider time)
+    {
+        _time = time;
+        _utf8 = _byUtf8.GetAlternateLookup<ReadOnlySpan<byte>>();
+        AllTopics = new AllTopicsMetrics(time, () => Topics.Select(t => t.Metrics));
+    }
+
+    /// <summary>The topics; enumerating them takes no lock.</summary>
+    public IEnumerable<HostedTopic> Topics => _byName.Select(t => t.Value);
+
+    /// <summary>The traffic of all topics together.</summary>
+    public AllTopicsMetrics AllTopics { get; }
 
     public HostedTopic? Find(ReadOnlySpan<byte> utf8) => _utf8.TryGetValue(utf8, out HostedTopic? topic) ? topic : null;
 
@@ -31,7 +43,7 @@ internal sealed class PartitionTable
     {
         get
         {
-            foreach (HostedTopic topic in _byName.Values)
+            foreach (HostedTopic topic in Topics)
             {
                 for (int i = 0; i < topic.Partitions.Length; i++)
                 {
@@ -51,7 +63,7 @@ internal sealed class PartitionTable
         {
             return topic;
         }
-        topic = new HostedTopic(name, id);
+        topic = new HostedTopic(name, id, _time);
         _byName[name] = topic;
         _byUtf8[topic.Utf8] = topic;
         if (id != Guid.Empty)
@@ -67,7 +79,7 @@ internal sealed class PartitionTable
         topic.Set(index, null);
         if (topic.IsEmpty)
         {
-            _byName.TryRemove(KeyValuePair.Create(topic.Name, topic));
+            AllTopics.Forget(topic.Metrics, () => _byName.TryRemove(KeyValuePair.Create(topic.Name, topic)));
             _byUtf8.TryRemove(KeyValuePair.Create(topic.Utf8, topic));
             _byId.TryRemove(KeyValuePair.Create(topic.Id, topic));
         }

@@ -30,6 +30,7 @@ internal sealed partial class ReplicaManager
         _logs = logs;
         _ownerThreads = ownerThreads;
         _logger = logger;
+        Partitions = new PartitionTable(logs.Clock.Time);
         foreach (LogDirectory directory in logs.Directories)
         {
             foreach ((TopicPartition partition, long offset) in ReadHighWatermarks(directory))
@@ -39,7 +40,7 @@ internal sealed partial class ReplicaManager
         }
     }
 
-    public PartitionTable Partitions { get; } = new();
+    public PartitionTable Partitions { get; }
 
     /// <summary>Called when this broker has become leader of a partition; outside the lock.</summary>
     public Action<Partition>? BecameLeader { get; set; }

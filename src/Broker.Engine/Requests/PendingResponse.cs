@@ -1,4 +1,5 @@
 using Broker.Engine.Network;
+using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
 
 namespace Broker.Engine.Requests;
@@ -22,6 +23,15 @@ internal abstract class PendingResponse
     /// <summary>Whether the answer can be written.</summary>
     public bool IsReady => _ready;
 
+    /// <summary>Timestamp of the moment a worker took the request; 0 when its network thread served it at once.</summary>
+    public long TakenAt { get; protected set; }
+
+    /// <summary>Time that converting its records took, in units of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
+    public long ConversionTicks { get; set; }
+
+    /// <summary>Memory that converting its records took.</summary>
+    public long TemporaryBytes { get; set; }
+
     /// <summary>Timestamp of the moment the broker's own work on the request ended and waiting began.</summary>
     public long LocalDoneAt { get; set; }
 
@@ -35,6 +45,9 @@ internal abstract class PendingResponse
     /// <summary>False for a request that has no answer (acks=0).</summary>
     public virtual bool HasResponse => true;
 
+    /// <summary>Whether it is a follower's Fetch, which is counted apart.</summary>
+    public virtual bool IsFollowerFetch => false;
+
     /// <summary>Whether the connection must be closed once this is written: the one way to tell an acks=0 producer of an
     /// error.</summary>
     public virtual bool ClosesConnection => false;
@@ -44,6 +57,9 @@ internal abstract class PendingResponse
         Connection = connection;
         Arrival = arrival;
         NextPending = null;
+        TakenAt = 0;
+        ConversionTicks = 0;
+        TemporaryBytes = 0;
         LocalDoneAt = 0;
         ReadyAt = 0;
         _ready = false;
@@ -66,6 +82,9 @@ internal abstract class PendingResponse
 
     /// <summary>Writes the answer's body.</summary>
     protected internal abstract void Write(KafkaWriter writer);
+
+    /// <summary>Tells the counter every error code of the answer that was written.</summary>
+    protected internal abstract void CountErrors(IErrorCounter counter);
 
     /// <summary>The answer is written, or never will be: gives the operation back.</summary>
     protected internal abstract void Release();

@@ -150,5 +150,7 @@ internal sealed class ReadyResponse : PendingResponse
 
     protected internal override void Write(KafkaWriter writer) => _message.Write(writer, Arrival.Version);
 
+    protected internal override void CountErrors(IErrorCounter counter) => _message.CountErrors(counter, Arrival.Version);
+
     protected internal override void Release() { }
 }

@@ -21,6 +21,7 @@ internal sealed partial class WorkerRequest : PendingResponse
     private int _bodyAt;
     private int _bodyEnd;
     private bool _failed;
+    private readonly ErrorTally _errors = new();
 
     public WorkerRequest(WorkerHandler handler, ILogger logger, CancellationToken brokerStops)
     {
@@ -32,9 +33,6 @@ internal sealed partial class WorkerRequest : PendingResponse
     public override bool HasResponse => !_failed;
 
     public override bool ClosesConnection => _failed;
-
-    /// <summary>Timestamp of the moment a worker took the request.</summary>
-    public long TakenAt { get; private set; }
 
     /// <summary>Keeps the frame: one that is small beside its buffer is copied, so that a request that waits holds no more
     /// memory than it has bytes.</summary>
@@ -70,13 +68,13 @@ internal sealed partial class WorkerRequest : PendingResponse
             Fail(e);
             return;
         }
-        LocalDoneAt = Stopwatch.GetTimestamp();
         if (answer.IsCompleted)
         {
             Finish(answer);
         }
         else
         {
+            LocalDoneAt = Stopwatch.GetTimestamp();
             _ = FinishLaterAsync(answer);
         }
     }
@@ -99,7 +97,9 @@ internal sealed partial class WorkerRequest : PendingResponse
     {
         try
         {
-            answer.Result.Write(_writer, Arrival.Version);
+            IKafkaMessage message = answer.Result;
+            message.Write(_writer, Arrival.Version);
+            message.CountErrors(_errors, Arrival.Version);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -133,6 +133,8 @@ internal sealed partial class WorkerRequest : PendingResponse
 
     protected internal override void Write(KafkaWriter writer) => writer.WriteRaw(_writer.WrittenSpan);
 
+    protected internal override void CountErrors(IErrorCounter counter) => _errors.CopyTo(counter);
+
     protected internal override void Release() => _closing.Dispose();
 
     protected internal override bool TryAbandon()
@@ -140,6 +142,30 @@ internal sealed partial class WorkerRequest : PendingResponse
         // What waits on the token ends soon and completes; the place in the order is given up then.
         _closing.Cancel();
         return false;
+    }
+
+    /// <summary>The answer's error codes, counted on the worker so that the network thread need not look for them.</summary>
+    private sealed class ErrorTally : IErrorCounter
+    {
+        private readonly List<(ErrorCode Code, int Times)> _codes = [];
+
+        public void Add(ErrorCode code, int times = 1)
+        {
+            if (_codes.Count > 0 && _codes[^1].Code == code)
+            {
+                _codes[^1] = (code, _codes[^1].Times + times);
+                return;
+            }
+            _codes.Add((code, times));
+        }
+
+        public void CopyTo(IErrorCounter counter)
+        {
+            foreach ((ErrorCode code, int times) in _codes)
+            {
+                counter.Add(code, times);
+            }
+        }
     }
 
     [LoggerMessage(2002, LogLevel.Error, "{Api} v{Version} of client '{ClientId}' failed; its connection is closed", EventName = "RequestFailed")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Requests;
@@ -16,6 +17,9 @@ internal sealed partial class WorkerThreads : IDisposable
     private readonly int _threadsMax;
     private readonly ILogger _logger;
     private int _idle;
+    private int _busy;
+    private long _busySince;
+    private long _busyTicks;
     private bool _stopped;
 
     public WorkerThreads(string name, int threadsMax, ILogger logger)
@@ -49,6 +53,30 @@ internal sealed partial class WorkerThreads : IDisposable
         }
     }
 
+    /// <summary>Time that threads were at work since the start, all together, in units of <see cref="Stopwatch"/>.</summary>
+    public long BusyTicks
+    {
+        get
+        {
+            lock (_gate)
+            {
+                SetBusy(0);
+                return _busyTicks;
+            }
+        }
+    }
+
+    public int ThreadsMax => _threadsMax;
+
+    /// <summary>Books the time since the last change. Under the gate.</summary>
+    private void SetBusy(int change)
+    {
+        long now = Stopwatch.GetTimestamp();
+        _busyTicks += _busy * (now - _busySince);
+        _busySince = now;
+        _busy += change;
+    }
+
     /// <summary>Runs <paramref name="work"/> on one of the threads; after <see cref="Dispose"/> it is dropped.</summary>
     /// <returns>False when the threads have stopped.</returns>
     public bool Run(Action work)
@@ -64,6 +92,7 @@ internal sealed partial class WorkerThreads : IDisposable
             {
                 var thread = new Thread(Loop) { Name = $"{_name}-{_threads.Count}", IsBackground = true };
                 _threads.Add(thread);
+                SetBusy(1);
                 thread.Start();
             }
             else
@@ -116,11 +145,14 @@ internal sealed partial class WorkerThreads : IDisposable
             {
                 if (_stopped)
                 {
+                    SetBusy(-1);
                     return null;
                 }
                 _idle++;
+                SetBusy(-1);
                 Monitor.Wait(_gate);
                 _idle--;
+                SetBusy(1);
             }
             return _queue.Dequeue();
         }

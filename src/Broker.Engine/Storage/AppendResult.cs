@@ -23,6 +23,12 @@ internal struct AppendResult
     public int Records;
     public int Bytes;
 
+    /// <summary>Records that were written anew, in another codec or with other numbers, the time it took, in units of
+    /// <see cref="System.Diagnostics.Stopwatch"/>, and the memory.</summary>
+    public int ConvertedRecords;
+    public long ConversionTicks;
+    public int TemporaryBytes;
+
     /// <summary>The batch was there already: nothing was appended.</summary>
     public bool IsDuplicate;
 

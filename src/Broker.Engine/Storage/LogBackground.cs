@@ -10,6 +10,9 @@ internal abstract class LogBackground
     /// <summary>Runs <paramref name="work"/> likewise, after a delay in milliseconds.</summary>
     public abstract void RunLater(Action work, long delayMs);
 
+    /// <summary>Tells how long a sync of a log took, in units of <see cref="System.Diagnostics.Stopwatch"/>.</summary>
+    public virtual void Flushed(long elapsed) { }
+
     /// <summary>Tells the broker that the disk failed under a log directory.</summary>
     public abstract void Failed(string logDirectory, IOException error);
 }

@@ -58,7 +58,10 @@ internal sealed partial class LogManager : IDisposable
 
     public IReadOnlyList<LogDirectory> Directories => _directories;
 
-    public IEnumerable<PartitionLog> Logs => _logs.Values;
+    public MonotonicClock Clock => _clock;
+
+    /// <summary>All logs; enumerating them takes no lock.</summary>
+    public IEnumerable<PartitionLog> Logs => _logs.Select(l => l.Value);
 
     public int LogCount => _logs.Count;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Broker.Engine.Configuration;
 using Broker.Engine.Storage.Producers;
 using Broker.Protocol.Messages;
@@ -34,8 +35,11 @@ internal sealed partial class PartitionLog
             return AppendResult.Refused(rejection, LogStartOffset);
         }
         Span<byte> batch = records[..facts.SizeInBytes];
+        long conversionBegan = 0;
+        long conversionEnded = 0;
         if (facts.NeedsRebuild)
         {
+            conversionBegan = Stopwatch.GetTimestamp();
             tools.Rebuilt.Clear();
             RecordFault fault = tools.Builder.Rebuild(
                 new RecordBatchView(batch), facts.TargetCodec, validation.LevelOf(facts.TargetCodec), facts.NeedsRenumbering, tools.Rebuilt);
@@ -48,8 +52,16 @@ internal sealed partial class PartitionLog
             {
                 return AppendResult.Refused(tooLarge, LogStartOffset);
             }
+            conversionEnded = Stopwatch.GetTimestamp();
         }
-        return AppendValidated(batch, facts, leaderEpoch, nowMs);
+        AppendResult result = AppendValidated(batch, facts, leaderEpoch, nowMs);
+        if (conversionBegan != 0)
+        {
+            result.ConvertedRecords = facts.Count;
+            result.ConversionTicks = conversionEnded - conversionBegan;
+            result.TemporaryBytes = batch.Length;
+        }
+        return result;
     }
 
     private AppendResult AppendValidated(Span<byte> batch, in ValidatedBatch facts, int leaderEpoch, long nowMs)

@@ -55,7 +55,9 @@ internal sealed partial class PartitionLog
     {
         try
         {
+            long began = System.Diagnostics.Stopwatch.GetTimestamp();
             old.Flush();
+            _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
             lock (_lock)
             {
                 if (_active == old || _closed)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Broker.Engine.Configuration;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Storage.Producers;
@@ -119,6 +120,9 @@ internal sealed partial class PartitionLog : IDisposable
         }
     }
 
+    /// <summary>The same without the lock, for metrics: it may be a moment old.</summary>
+    public int ProducerCountNow => Producers.Count;
+
     /// <summary>Copies what is known of the producers.</summary>
     public List<ProducerSnapshot> DescribeProducers()
     {
@@ -158,10 +162,12 @@ internal sealed partial class PartitionLog : IDisposable
             }
         }
         LastFlushMs = _clock.UnixMs;
+        long began = Stopwatch.GetTimestamp();
         foreach (LogSegment segment in unflushed)
         {
             segment.Flush();
         }
+        _background.Flushed(Stopwatch.GetTimestamp() - began);
         lock (_lock)
         {
             if (end > _recoveryPoint)

@@ -38,8 +38,20 @@ internal interface ITransport : IDisposable
     TransportSnapshot Snapshot();
 }
 
-/// <summary>One network thread: connections it serves and the share of time it waited, in 0..1 since the last snapshot.</summary>
-internal sealed record NetworkThreadSnapshot(int Index, int Connections, long Accepted, long Closed, double IdleRatio);
+/// <summary>One network thread: connections it serves, and what it counted since its start. Times are in timestamps of
+/// <see cref="System.Diagnostics.Stopwatch"/>; two snapshots tell what share of the time between them it waited.</summary>
+/// <param name="Index">Its number.</param>
+/// <param name="Connections">Open now.</param>
+/// <param name="Accepted">Connections that came, by listener.</param>
+/// <param name="Closed">Connections that ended, by listener.</param>
+/// <param name="Expired">Connections closed for idleness.</param>
+/// <param name="Rounds">Times it looked for work (Kafka: selects).</param>
+/// <param name="WaitedTicks">Time it waited.</param>
+/// <param name="AtTicks">When the snapshot was taken.</param>
+/// <param name="QueuedWork">Work that other threads posted and it has not taken yet.</param>
+internal sealed record NetworkThreadSnapshot(
+    int Index, int Connections, IReadOnlyList<long> Accepted, IReadOnlyList<long> Closed, long Expired, long Rounds, long WaitedTicks,
+    long AtTicks, int QueuedWork);
 
 internal sealed record TransportSnapshot(
     IReadOnlyList<NetworkThreadSnapshot> Threads, long ExpiredConnectionsKilled, long RequestBytesRented);

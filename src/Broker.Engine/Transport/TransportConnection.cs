@@ -25,6 +25,9 @@ internal interface IConnectionHandler
 {
     FrameVerdict OnFrame(ReceiveBuffer buffer, int offset, int length);
 
+    /// <summary>The socket has taken everything that was written to <see cref="TransportConnection.Output"/>.</summary>
+    void OnSent();
+
     /// <summary>The peer has closed its sending side while frames were paused: whatever is parked for it may go.</summary>
     void OnPeerClosing();
 

@@ -10,6 +10,17 @@ internal sealed class WorkQueue
 
     public bool IsEmpty => Volatile.Read(ref _top) is null;
 
+    /// <summary>How much waits, about: it may change while it is counted.</summary>
+    public int CountUpTo(int most)
+    {
+        int count = 0;
+        for (ConnectionWork? work = Volatile.Read(ref _top); work is not null && count < most; work = work.NextWork)
+        {
+            count++;
+        }
+        return count;
+    }
+
     public void Push(ConnectionWork work)
     {
         ConnectionWork? top = Volatile.Read(ref _top);

@@ -14,6 +14,15 @@ public interface IKafkaMessage
     /// <exception cref="UnsupportedVersionException">The version is not supported, or a field that it lacks, and that
     /// is not ignorable, has a value other than its default.</exception>
     void Write(KafkaWriter writer, short version);
+
+    /// <summary>Tells <paramref name="counter"/> every error code that the message carries in a version, NONE included.</summary>
+    void CountErrors(IErrorCounter counter, short version);
+}
+
+/// <summary>Counts error codes.</summary>
+public interface IErrorCounter
+{
+    void Add(ErrorCode code, int times = 1);
 }
 
 /// <summary>A request or response of an API: what <see cref="ApiCatalog"/> lists.</summary>

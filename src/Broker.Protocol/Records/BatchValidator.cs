@@ -17,6 +17,15 @@ public static class BatchValidator
 
     private const int LengthMin = 14;
 
+    /// <summary>What the message of a batch begins with whose checksum is wrong.</summary>
+    public const string WrongCrc = "Record is corrupt (stored crc";
+
+    /// <summary>What the message of a batch begins with that is of no known format.</summary>
+    public const string WrongMagic = "Invalid magic found in record";
+
+    /// <summary>What the message of a record begins with that lacks the key that its topic asks for.</summary>
+    public const string KeylessRecord = "Compacted topic cannot accept message without key";
+
     /// <summary>Checks a records field.</summary>
     /// <param name="records">The field's bytes.</param>
     /// <param name="options">What the partition asks.</param>
@@ -76,7 +85,7 @@ public static class BatchValidator
         {
             return new BatchRejection(
                 ErrorCode.CorruptMessage,
-                $"Invalid magic found in record: {(sbyte)records[RecordBatchHeader.MagicAt]}");
+                $"{WrongMagic}: {(sbyte)records[RecordBatchHeader.MagicAt]}");
         }
         return BatchCursor.Peek(records, out _) switch
         {
@@ -125,7 +134,7 @@ public static class BatchValidator
         }
         return view.IsCrcValid() ? null : new BatchRejection(
             ErrorCode.CorruptMessage,
-            $"Record is corrupt (stored crc = {view.Crc}) in topic partition {options.TopicPartition}.");
+            $"{WrongCrc} = {view.Crc}) in topic partition {options.TopicPartition}.");
     }
 
     /// <summary>What the header says about itself.</summary>
@@ -273,7 +282,7 @@ public static class BatchValidator
         public BatchRejection Rejection() => BatchRejection.OfRecords(_timestamps, _count, _errors);
 
         private string Keyless() =>
-            "Compacted topic cannot accept message without key in topic partition " + options.TopicPartition;
+            KeylessRecord + " in topic partition " + options.TopicPartition;
 
         private string Timestamp(scoped ref RecordCursor record)
         {

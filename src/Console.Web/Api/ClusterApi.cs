@@ -23,18 +23,16 @@ internal static class ClusterApi
 
     private static void MapMetrics(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/metrics", (IMetricsDoor metrics) => Results.Stream(
-            Write(metrics.WritePrometheus), "text/plain; version=0.0.4; charset=utf-8"));
-        routes.MapGet("/jmx", (string? qry, int? broker, IMetricsDoor metrics) => Results.Stream(
-            Write(stream => metrics.WriteJmx(qry, broker, stream)), "application/json"));
-    }
-
-    private static MemoryStream Write(Action<Stream> write)
-    {
-        var stream = new MemoryStream();
-        write(stream);
-        stream.Position = 0;
-        return stream;
+        routes.MapGet("/metrics", (HttpContext context, IMetricsDoor metrics) =>
+        {
+            context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
+            return metrics.WritePrometheusAsync(context.Response.Body, context.RequestAborted);
+        });
+        routes.MapGet("/jmx", (string? qry, int? broker, HttpContext context, IMetricsDoor metrics) =>
+        {
+            context.Response.ContentType = "application/json; charset=utf-8";
+            return metrics.WriteJmxAsync(qry, broker, context.Response.Body, context.RequestAborted);
+        }).AddEndpointFilter(GuardAsync);
     }
 
     private static async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)

@@ -170,6 +170,8 @@ internal sealed class TransportFixture : IDisposable
             connection.Output.WriteInt8(2);
         }
 
+        public void OnSent() { }
+
         public void OnPeerClosing()
         {
             PeerClosings++;

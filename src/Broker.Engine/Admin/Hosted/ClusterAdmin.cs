@@ -1,3 +1,4 @@
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
 using Broker.Engine.Storage;
@@ -155,9 +156,18 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
                     c.Transport.Remote.ToString(), c.ClientId, c.ClientSoftwareName, c.ClientSoftwareVersion, c.Transport.Listener,
                     c.Transport.NetworkThread)),
             ],
-            Requests = [],
+            Requests = server is null ? [] : [.. server.Metrics.Requests.Apis().Where(a => a.Name != "Fetch").Select(Describe)],
             History = _traffic.BrokerHistory(brokerId),
         };
+    }
+
+    private static RequestRateView Describe(RequestApi api)
+    {
+        HistogramFigures total = Read(RequestFigure.TotalTimeMs);
+        return new RequestRateView(
+            api.Name, api.All.OneMinuteRate, api.All.Count, total.P50, total.P99, Read(RequestFigure.LocalTimeMs).P99,
+            Read(RequestFigure.RemoteTimeMs).P99, api.Failures);
+        HistogramFigures Read(RequestFigure figure) => api.Find(figure)?.Read() ?? default;
     }
 
     private static LogDirectoryView Describe(BrokerServer server, LogDirectory directory)

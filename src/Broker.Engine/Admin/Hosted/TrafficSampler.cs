@@ -1,5 +1,6 @@
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Replication;
+using Broker.Engine.Transport;
 
 namespace Broker.Engine.Admin.Hosted;
 
@@ -13,7 +14,7 @@ internal sealed class TrafficSampler
     private readonly Dictionary<int, Series> _brokers = [];
     private readonly Dictionary<string, Series> _topics = new(StringComparer.Ordinal);
     private readonly Dictionary<TopicPartition, (long End, double PerSec)> _partitions = [];
-    private readonly Dictionary<int, double> _idle = [];
+    private readonly Dictionary<int, (long Waited, long At, double Share)> _idle = [];
     private readonly Series _cluster = new();
 
     /// <summary>Takes a sample of the running brokers.</summary>
@@ -35,7 +36,7 @@ internal sealed class TrafficSampler
                 }
                 cluster += total;
                 SeriesOf(_brokers, broker.Id).Add(total, now);
-                _idle[broker.Id] = broker.Transport.Snapshot().Threads is { Count: > 0 } threads ? threads.Average(t => t.IdleRatio) : 1;
+                SampleIdle(broker);
             }
             _cluster.Add(cluster, now);
             foreach ((string name, Totals total) in topics)
@@ -44,6 +45,16 @@ internal sealed class TrafficSampler
             }
             Forget(_topics.Keys.Where(t => !topics.ContainsKey(t)).ToHashSet(StringComparer.Ordinal));
         }
+    }
+
+    private void SampleIdle(BrokerServer broker)
+    {
+        IReadOnlyList<NetworkThreadSnapshot> threads = broker.Transport.Snapshot().Threads;
+        (long waited, long at) = (threads.Sum(t => t.WaitedTicks), threads.Sum(t => t.AtTicks));
+        (long before, long began, _) = _idle.GetValueOrDefault(broker.Id);
+        // A broker that was started again has waited less than the one before it.
+        double share = began == 0 || waited < before || at <= began ? 1 : Math.Clamp((waited - before) / (double)(at - began), 0, 1);
+        _idle[broker.Id] = (waited, at, share);
     }
 
     /// <summary>Nothing is kept of topics that are gone.</summary>
@@ -81,7 +92,7 @@ internal sealed class TrafficSampler
     public IReadOnlyList<TrafficPoint> ClusterHistory => Read(() => _cluster.History());
 
     /// <summary>Share of the last second that a broker's network threads waited.</summary>
-    public double NetworkIdle(int id) => Read(() => _idle.GetValueOrDefault(id, 1));
+    public double NetworkIdle(int id) => Read(() => _idle.GetValueOrDefault(id, (0, 0, 1)).Share);
 
     public TrafficRates Broker(int id) => Read(() => _brokers.GetValueOrDefault(id)?.Rates ?? TrafficRates.None);
 

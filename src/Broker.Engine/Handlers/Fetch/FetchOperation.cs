@@ -41,6 +41,8 @@ internal sealed class FetchOperation : PendingResponse
     /// <summary>The broker id of a follower, or -1 for a consumer.</summary>
     public int ReplicaId { get; set; }
 
+    public override bool IsFollowerFetch => ReplicaId >= 0;
+
     public bool IsReadCommitted => Request.IsolationLevel == 1;
 
     /// <summary>Partitions to look at: the session's, or the request's own.</summary>
@@ -92,6 +94,8 @@ internal sealed class FetchOperation : PendingResponse
         _handler.FillResponse(this);
         Response.Write(writer, Arrival.Version);
     }
+
+    protected internal override void CountErrors(IErrorCounter counter) => Response.CountErrors(counter, Arrival.Version);
 
     protected internal override void Release()
     {

@@ -169,6 +169,10 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         if (result.Error == ErrorCode.None)
         {
             partition.Topic.Metrics.Produced(result.Records, result.Bytes);
+            if (result.ConvertedRecords > 0)
+            {
+                operation.Converted(partition.Topic.Metrics, result);
+            }
             partition.Wake();
             return;
         }
@@ -179,8 +183,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         ProduceOperation operation, Partition partition, ProduceRequest.PartitionProduceData data,
         ProduceResponse.PartitionProduceResponse response, in AppendResult result)
     {
-        partition.Topic.Metrics.ProduceFailed(
-            data.Records.Length, result.Error is ErrorCode.MessageTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidRecord);
+        ProduceFaults.Count(_replicas.Partitions.AllTopics, partition.Topic.Metrics, data.Records.Length, result);
         response.ErrorMessage = result.ErrorMessage;
         if (result.RecordErrors is { } errors)
         {

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
+using Broker.Engine.Storage;
 using Broker.Engine.Transport;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Messages;
@@ -138,6 +140,17 @@ internal sealed class ProduceOperation : PendingResponse
         }
     }
 
+    /// <summary>Counts a batch that was written anew.</summary>
+    public void Converted(TopicMetrics topic, in AppendResult result)
+    {
+        topic.Mark(TopicMeter.ProduceMessageConversions, result.ConvertedRecords);
+        lock (Response)   // several owner threads may convert
+        {
+            ConversionTicks += result.ConversionTicks;
+            TemporaryBytes += result.TemporaryBytes;
+        }
+    }
+
     private void Append(int owner, long nowMs)
     {
         int index = 0;
@@ -162,6 +175,8 @@ internal sealed class ProduceOperation : PendingResponse
     }
 
     protected internal override void Write(KafkaWriter writer) => Response.Write(writer, Arrival.Version);
+
+    protected internal override void CountErrors(IErrorCounter counter) => Response.CountErrors(counter, Arrival.Version);
 
     protected internal override void Release()
     {

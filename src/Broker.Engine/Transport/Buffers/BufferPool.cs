@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace Broker.Engine.Transport.Buffers;
@@ -22,11 +23,23 @@ internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxVal
     private long _idleBytes;
     private long _rentedBytes;
     private int _queued;
+    private long _depletedSince;
+    private long _depletedTicks;
 
     /// <summary>Limit of rented bytes; negative for none.</summary>
     public long RentedBytesMax { get; } = rentedBytesMax;
 
     public long RentedBytes => Interlocked.Read(ref _rentedBytes);
+
+    /// <summary>Time in which there was no room, in units of <see cref="Stopwatch"/>.</summary>
+    public long DepletedTicks
+    {
+        get
+        {
+            long since = Interlocked.Read(ref _depletedSince);
+            return Interlocked.Read(ref _depletedTicks) + (since == 0 ? 0 : Math.Max(0, Stopwatch.GetTimestamp() - since));
+        }
+    }
 
     /// <summary>Called after a return while the limit was reached.</summary>
     public Action? RoomAgain { get; set; }
@@ -69,6 +82,10 @@ internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxVal
         if (isRequest)
         {
             Interlocked.Add(ref _rentedBytes, buffer.Length);
+            if (!HasRoom)
+            {
+                Interlocked.CompareExchange(ref _depletedSince, Stopwatch.GetTimestamp(), 0);
+            }
         }
         return buffer;
     }
@@ -90,6 +107,10 @@ internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxVal
         }
         if (wasFull && HasRoom)
         {
+            if (Interlocked.Exchange(ref _depletedSince, 0) is var since and not 0)
+            {
+                Interlocked.Add(ref _depletedTicks, Stopwatch.GetTimestamp() - since);
+            }
             RoomAgain?.Invoke();
         }
     }

@@ -21,6 +21,9 @@ internal sealed unsafe partial class Reactor : IDisposable
     private const int EventsMax = 256;
     private const long WakeData = -1;
 
+    /// <summary>Where counting the posted work ends.</summary>
+    private const int QueuedWorkMax = 10_000;
+
     [ThreadStatic]
     private static Reactor? t_current;
 
@@ -40,8 +43,6 @@ internal sealed unsafe partial class Reactor : IDisposable
     private volatile bool _stopping;
     private long _waitedTicks;
     private long _sleepBegan;
-    private long _lastSnapshotTicks = Stopwatch.GetTimestamp();
-    private long _lastWaitedTicks;
 
     internal Reactor(ReactorTransport transport, int index, BufferPool pool, MonotonicClock clock, ILogger logger)
     {
@@ -50,6 +51,8 @@ internal sealed unsafe partial class Reactor : IDisposable
         Index = index;
         Pool = pool;
         Clock = clock;
+        Accepted = new long[transport.Options.Listeners.Count];
+        Closed = new long[transport.Options.Listeners.Count];
         _epoll = Check(Native.epoll_create1(Native.EpollCloexec), "epoll_create1");
         _wakeFd = Check(Native.eventfd(0, Native.EfdNonblock | Native.EfdCloexec), "eventfd");
         Check(Native.Control(_epoll, Native.EpollCtlAdd, _wakeFd, Native.EpollIn, WakeData), "epoll_ctl");
@@ -73,8 +76,12 @@ internal sealed unsafe partial class Reactor : IDisposable
     internal IdleList Idle { get; } = new();
 
     internal int Connections;
-    internal long Accepted;
-    internal long Closed;
+    internal long Expired;
+    internal long Rounds;
+
+    /// <summary>Connections that came, and that ended, by listener.</summary>
+    internal readonly long[] Accepted;
+    internal readonly long[] Closed;
 
     internal static Reactor? Current => t_current;
 
@@ -165,6 +172,7 @@ internal sealed unsafe partial class Reactor : IDisposable
         Volatile.Write(ref _sleeping, 1);
         Interlocked.MemoryBarrier();
         bool busy = !_work.IsEmpty || _stopping;
+        Rounds++;
         long began = Stopwatch.GetTimestamp();
         Volatile.Write(ref _sleepBegan, began);
         int ready = Native.epoll_wait(_epoll, _events, EventsMax, busy ? 0 : IdleTimeoutMs());
@@ -218,6 +226,7 @@ internal sealed unsafe partial class Reactor : IDisposable
         long now = Clock.NowMs;
         while (Idle.Oldest is { } oldest && oldest.LastActiveMs + idleMax < now)
         {
+            Expired++;
             _transport.CountExpired();
             oldest.Close("idle for longer than connections.max.idle.ms");
         }
@@ -269,7 +278,7 @@ internal sealed unsafe partial class Reactor : IDisposable
 
     internal void ConnectionEnded(ReactorConnection connection)
     {
-        Closed++;
+        Closed[_transport.IndexOf(connection.Listener)]++;
         _transport.ConnectionEnded(connection);
     }
 
@@ -277,11 +286,9 @@ internal sealed unsafe partial class Reactor : IDisposable
     {
         long now = Stopwatch.GetTimestamp();
         long sleepBegan = Volatile.Read(ref _sleepBegan);
-        long waited = Volatile.Read(ref _waitedTicks) + (sleepBegan == 0 ? 0 : now - sleepBegan);   // the sleep at hand counts
-        double idle = Math.Clamp((waited - _lastWaitedTicks) / (double)Math.Max(1, now - _lastSnapshotTicks), 0, 1);
-        _lastSnapshotTicks = now;
-        _lastWaitedTicks = waited;
-        return new NetworkThreadSnapshot(Index, Connections, Accepted, Closed, idle);
+        long waited = Volatile.Read(ref _waitedTicks) + (sleepBegan == 0 ? 0 : Math.Max(0, now - sleepBegan));   // the sleep at hand counts
+        return new NetworkThreadSnapshot(
+            Index, Connections, [.. Accepted], [.. Closed], Expired, Rounds, waited, now, _work.CountUpTo(QueuedWorkMax));
     }
 
     private int TakeSlot()

@@ -53,6 +53,10 @@ internal sealed unsafe partial class ReactorConnection
         else
         {
             SendOutput(output);
+            if (!HasPending)
+            {
+                _handler!.OnSent();
+            }
         }
         output.Reset();
     }
@@ -234,6 +238,7 @@ internal sealed unsafe partial class ReactorConnection
             _pendingCount--;
         }
         _pendingFirst = 0;
+        _handler!.OnSent();
         SetInterest(_interest & ~(uint)Native.EpollOut);
         if (_closeReason is { } reason)
         {

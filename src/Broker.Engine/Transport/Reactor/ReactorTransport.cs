@@ -82,11 +82,23 @@ internal sealed class ReactorTransport : ITransport
             return;
         }
         connection.SetHandler(handler);
-        Interlocked.Increment(ref reactor.Accepted);
+        Interlocked.Increment(ref reactor.Accepted[IndexOf(listener)]);
         reactor.Post(new ReactorConnection.AttachWork(reactor, connection));
     }
 
     internal void ConnectionEnded(ReactorConnection connection) => Quotas.Leave(connection.Remote.Address);
+
+    internal int IndexOf(string listener)
+    {
+        for (int i = 0; i < Options.Listeners.Count; i++)
+        {
+            if (Options.Listeners[i].Name == listener)
+            {
+                return i;
+            }
+        }
+        return 0;
+    }
 
     internal void CountExpired() => Interlocked.Increment(ref _expired);
 

@@ -149,6 +149,7 @@ internal sealed class SocketConnection : TransportConnection
                 mayReceive = !_paused && !close && (_transport.Pool.HasRoom || _buffer is not null);
             }
             await SendAsync().ConfigureAwait(false);
+            _handler!.OnSent();
             if (close)
             {
                 return;

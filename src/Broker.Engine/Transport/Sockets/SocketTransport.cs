@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Broker.Engine.Timing;
@@ -23,14 +24,16 @@ internal sealed partial class SocketTransport : ITransport
     private readonly ILogger _logger;
     private ConnectionFactory? _factory;
     private ITimer? _idleTimer;
-    private long _accepted;
-    private long _closed;
+    private readonly long[] _accepted;
+    private readonly long[] _closed;
     private long _expired;
     private int _failing;
 
     public SocketTransport(TransportOptions options, MonotonicClock clock, ILogger logger)
     {
         Options = options;
+        _accepted = new long[options.Listeners.Count];
+        _closed = new long[options.Listeners.Count];
         Quotas = new ConnectionQuotas(options);
         Pool = new BufferPool(options.RequestBytesMax, options.QueuedRequestsMax) { RoomAgain = RoomAgain };
         _clock = clock;
@@ -160,7 +163,7 @@ internal sealed partial class SocketTransport : ITransport
             Quotas.Leave(remote.Address);
             return;
         }
-        Interlocked.Increment(ref _accepted);
+        Interlocked.Increment(ref _accepted[IndexOf(listener)]);
         lock (_connections)
         {
             _connections.Add(connection);
@@ -174,12 +177,24 @@ internal sealed partial class SocketTransport : ITransport
 
     internal void Ended(SocketConnection connection)
     {
-        Interlocked.Increment(ref _closed);
+        Interlocked.Increment(ref _closed[IndexOf(connection.Listener)]);
         Quotas.Leave(connection.Remote.Address);
         lock (_connections)
         {
             _connections.Remove(connection);
         }
+    }
+
+    private int IndexOf(string listener)
+    {
+        for (int i = 0; i < Options.Listeners.Count; i++)
+        {
+            if (Options.Listeners[i].Name == listener)
+            {
+                return i;
+            }
+        }
+        return 0;
     }
 
     private SocketConnection[] Connections()
@@ -203,7 +218,11 @@ internal sealed partial class SocketTransport : ITransport
     private void RoomAgain() => Array.ForEach(Connections(), c => c.Nudge());
 
     public TransportSnapshot Snapshot() => new(
-        [new NetworkThreadSnapshot(0, Connections().Length, Interlocked.Read(ref _accepted), Interlocked.Read(ref _closed), 1)],
+        [
+            new NetworkThreadSnapshot(
+                0, Connections().Length, [.. _accepted], [.. _closed], Interlocked.Read(ref _expired), 0, Stopwatch.GetTimestamp(),
+                Stopwatch.GetTimestamp(), 0),
+        ],
         Interlocked.Read(ref _expired), Pool.RentedBytes);
 
     public void Dispose()
