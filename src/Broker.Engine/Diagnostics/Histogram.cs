@@ -3,8 +3,9 @@ using System.Numerics;
 namespace Broker.Engine.Diagnostics;
 
 /// <summary>
-/// What one thread puts into a histogram: eight buckets for each power of two, so that a value is known to 6 %, and what
-/// Yammer keeps since the start. Recording is a few plain adds and allocates nothing. One writer; readers see a recent state.
+/// What one thread puts into a histogram: eight buckets for each power of two, so that a value is known to 6 %, and the sum and
+/// the extremes since the start. Recording is a few plain adds and, after the first time, allocates nothing. One writer;
+/// readers see a recent state.
 /// </summary>
 internal sealed class HistogramShard(int shift)
 {
@@ -13,9 +14,9 @@ internal sealed class HistogramShard(int shift)
 
     private const int SubBits = 3;
 
-    internal readonly uint[] Buckets = new uint[BucketCount];
+    /// <summary>Counts by bucket, or null while there are none.</summary>
+    internal long[]? Buckets;
     internal long Sum;
-    internal double SumOfSquares;
     internal long Min = long.MaxValue;
     internal long Max = long.MinValue;
 
@@ -25,9 +26,8 @@ internal sealed class HistogramShard(int shift)
         {
             value = 0;
         }
-        Buckets[BucketOf((ulong)value >> shift)]++;
+        (Buckets ??= new long[BucketCount])[BucketOf((ulong)value >> shift)]++;
         Sum += value;
-        SumOfSquares += (double)value * value;
         if (value < Min)
         {
             Min = value;
@@ -73,7 +73,8 @@ internal readonly record struct HistogramFigures(
 /// <summary>
 /// A histogram over shards. Count, Min, Max, Mean and StdDev are since the start, percentiles of late, both as with Kafka's
 /// Yammer: <see cref="Tick"/> lets what was recorded before it lose weight by e^(-0.015 t), the decay of
-/// ExponentiallyDecayingReservoir, but over all values rather than a sample of 1,028. Thread-safe; ticks come from one thread.
+/// ExponentiallyDecayingReservoir, but over all values rather than a sample of 1,028. StdDev is that of the buckets. Thread-safe;
+/// ticks come from one thread.
 /// </summary>
 internal sealed class Histogram
 {
@@ -85,13 +86,16 @@ internal sealed class Histogram
     private readonly double _scale;
     private readonly int _shift;
     private readonly double[] _weights = new double[HistogramShard.BucketCount];
-    private readonly uint[] _seen = new uint[HistogramShard.BucketCount];
+    private readonly long[] _seen = new long[HistogramShard.BucketCount];
+    private readonly Func<long>? _total;
 
     /// <param name="shards">Where the values are; there may be more of them from call to call.</param>
     /// <param name="scale">Units shown for one recorded unit: milliseconds a timestamp, or 1.</param>
     /// <param name="shift">The shards' own.</param>
-    public Histogram(Func<IEnumerable<HistogramShard>> shards, double scale, int shift)
+    /// <param name="total">How many values there are, where zeros are not recorded: what the shards lack is zeros.</param>
+    public Histogram(Func<IEnumerable<HistogramShard>> shards, double scale, int shift, Func<long>? total = null)
     {
+        _total = total;
         _shards = shards;
         _scale = scale;
         _shift = shift;
@@ -101,40 +105,51 @@ internal sealed class Histogram
     {
         lock (_lock)
         {
-            Span<uint> now = stackalloc uint[HistogramShard.BucketCount];
+            Span<long> now = stackalloc long[HistogramShard.BucketCount];
             Sum(now);
             for (int i = 0; i < now.Length; i++)
             {
-                _weights[i] = (_weights[i] * s_decay) + unchecked(now[i] - _seen[i]);
+                _weights[i] = (_weights[i] * s_decay) + Math.Max(0, now[i] - _seen[i]);
                 _seen[i] = now[i];
             }
         }
     }
 
-    private void Sum(Span<uint> buckets)
+    /// <summary>Adds the shards up; the zeros that are not recorded go to the first bucket.</summary>
+    /// <returns>Values in all.</returns>
+    private long Sum(Span<long> buckets)
     {
+        long total = _total?.Invoke() ?? 0;
+        long recorded = 0;
         foreach (HistogramShard shard in _shards())
         {
+            if (Volatile.Read(ref shard.Buckets) is not { } counts)
+            {
+                continue;
+            }
             for (int i = 0; i < buckets.Length; i++)
             {
-                buckets[i] = unchecked(buckets[i] + shard.Buckets[i]);
+                buckets[i] += counts[i];
+                recorded += counts[i];
             }
         }
+        long zeros = Math.Max(0, total - recorded);
+        buckets[0] += zeros;
+        return recorded + zeros;
     }
 
     public HistogramFigures Read()
     {
         Span<double> weights = stackalloc double[HistogramShard.BucketCount];
-        Span<uint> buckets = stackalloc uint[HistogramShard.BucketCount];
-        long count = 0;
+        Span<long> buckets = stackalloc long[HistogramShard.BucketCount];
+        long count;
         double total = 0;
         lock (_lock)
         {
-            Sum(buckets);
+            count = Sum(buckets);
             for (int i = 0; i < buckets.Length; i++)
             {
-                count += buckets[i];
-                weights[i] = _weights[i] + unchecked(buckets[i] - _seen[i]);
+                weights[i] = _weights[i] + Math.Max(0, buckets[i] - _seen[i]);
                 total += weights[i];
             }
         }
@@ -143,23 +158,44 @@ internal sealed class Histogram
             return default;
         }
         double sum = 0;
-        double squares = 0;
-        double min = double.MaxValue;
+        double min = _total is not null && buckets[0] > 0 ? 0 : double.MaxValue;
         double max = 0;
         foreach (HistogramShard shard in _shards())
         {
             sum += Volatile.Read(ref shard.Sum);
-            squares += Volatile.Read(ref shard.SumOfSquares);
             min = Math.Min(min, Volatile.Read(ref shard.Min));
             max = Math.Max(max, Volatile.Read(ref shard.Max));
         }
         double mean = sum / count;
-        double deviation = count < 2 ? 0 : Math.Sqrt(Math.Max(0, (squares - (count * mean * mean)) / (count - 1)));
-        (double low, double high) = (min * _scale, max * _scale);
+        (double low, double high) = (Math.Min(min, max) * _scale, max * _scale);
+        double deviation = Deviation(buckets, count);
         return new HistogramFigures(
-            count, low, high, mean * _scale, deviation * _scale, At(weights, 0.5 * total, low, high), At(weights, 0.75 * total, low, high),
+            count, low, high, mean * _scale, deviation, At(weights, 0.5 * total, low, high), At(weights, 0.75 * total, low, high),
             At(weights, 0.95 * total, low, high), At(weights, 0.98 * total, low, high), At(weights, 0.99 * total, low, high),
             At(weights, 0.999 * total, low, high));
+    }
+
+    private double Deviation(ReadOnlySpan<long> buckets, long count)
+    {
+        double mean = 0;
+        double squares = 0;
+        for (int i = 0; i < buckets.Length; i++)
+        {
+            mean += buckets[i] * Middle(i) / count;
+        }
+        for (int i = 0; i < buckets.Length; i++)
+        {
+            squares += buckets[i] * (Middle(i) - mean) * (Middle(i) - mean);
+        }
+        return count < 2 ? 0 : Math.Sqrt(squares / (count - 1));
+    }
+
+    /// <summary>The middle of a bucket's values, as shown; what is less than the least unit is zero.</summary>
+    private double Middle(int bucket)
+    {
+        double lower = HistogramShard.LowerBound(bucket);
+        double last = HistogramShard.LowerBound(bucket + 1) - 1;
+        return (lower + last) / 2 * (1L << _shift) * _scale;
     }
 
     /// <summary>The value below which a weight lies, within its bucket in proportion.</summary>

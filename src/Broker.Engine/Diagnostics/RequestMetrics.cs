@@ -71,18 +71,15 @@ internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listener
         long done = response.LocalDoneAt == 0 ? response.ReadyAt : response.LocalDoneAt;
         shard.Versions[Math.Min((int)arrival.Version, RequestShard.VersionCount - 1)]++;
         response.CountErrors(shard);
-        shard.Of(RequestFigure.RequestQueueTimeMs).Record(began - arrival.ReceivedAt);
+        RecordUnlessZero(shard, RequestFigure.RequestQueueTimeMs, began - arrival.ReceivedAt);
         // Writing the answer is the broker's own work as well: Fetch looks its bytes up then.
-        shard.Of(RequestFigure.LocalTimeMs).Record(done - began + wroteAt - writeBegan);
-        shard.Of(RequestFigure.RemoteTimeMs).Record(response.ReadyAt - done);
-        shard.Of(RequestFigure.ThrottleTimeMs).Record(0);
-        shard.Of(RequestFigure.ResponseQueueTimeMs).Record(writeBegan - response.ReadyAt);
-        shard.Of(RequestFigure.RequestBytes).Record(arrival.Bytes);
-        if (HasConversions(arrival.ApiKey))
-        {
-            shard.Of(RequestFigure.MessageConversionsTimeMs).Record(response.ConversionTicks);
-            shard.Of(RequestFigure.TemporaryMemoryBytes).Record(response.TemporaryBytes);
-        }
+        RecordUnlessZero(shard, RequestFigure.LocalTimeMs, done - began + wroteAt - writeBegan);
+        RecordUnlessZero(shard, RequestFigure.RemoteTimeMs, response.ReadyAt - done);
+        RecordUnlessZero(shard, RequestFigure.ResponseQueueTimeMs, writeBegan - response.ReadyAt);
+        RecordUnlessZero(shard, RequestFigure.RequestBytes, arrival.Bytes);
+        RecordUnlessZero(shard, RequestFigure.MessageConversionsTimeMs, response.ConversionTicks);
+        RecordUnlessZero(shard, RequestFigure.TemporaryMemoryBytes, response.TemporaryBytes);
+        shard.Requests++;
         SendCounts send = _sends[networkThread][listener] ??= new SendCounts();
         send.Requests++;
         send.RequestBytes += arrival.Bytes + sizeof(int);
@@ -93,6 +90,15 @@ internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listener
             send.ResponseBytesMax = Math.Max(send.ResponseBytesMax, bytes);
         }
         return shard;
+    }
+
+    /// <summary>Zeros are most of the figures: they are known from the count of requests.</summary>
+    private static void RecordUnlessZero(RequestShard shard, RequestFigure figure, long value)
+    {
+        if (value != 0)
+        {
+            shard.Of(figure).Record(value);
+        }
     }
 
     /// <summary>Books that an answer has gone out; called by the connection's thread.</summary>
@@ -192,15 +198,17 @@ internal sealed class RequestApi
         Name = name;
         _shards = shards;
         _time = time;
-        All = new CountMeter(time, "requests", () => _shards().Sum(s => s.Versions.Sum()));
+        All = new CountMeter(time, "requests", () => _shards().Sum(s => s.Requests));
         for (int i = 0; i < RequestShard.FigureCount; i++)
         {
             var figure = (RequestFigure)i;
             bool isTime = RequestShard.IsTime(figure);
+            bool hasZeros = figure is RequestFigure.ResponseSendTimeMs or RequestFigure.TotalTimeMs;
             if (hasConversions || figure is not (RequestFigure.MessageConversionsTimeMs or RequestFigure.TemporaryMemoryBytes))
             {
                 _figures[i] = new Histogram(
-                    () => _shards().Select(s => s.Of(figure)), isTime ? LatencyTimer.MsPerTimestamp : 1, isTime ? LatencyTimer.Shift : 0);
+                    () => _shards().Select(s => s.Of(figure)), isTime ? LatencyTimer.MsPerTimestamp : 1, isTime ? LatencyTimer.Shift : 0,
+                    hasZeros ? null : () => _shards().Sum(s => s.Requests));
             }
         }
     }

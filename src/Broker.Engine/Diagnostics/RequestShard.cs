@@ -29,6 +29,8 @@ internal sealed class RequestShard : IErrorCounter
     private readonly HistogramShard[] _figures =
         [.. Enumerable.Range(0, FigureCount).Select(f => new HistogramShard(IsTime((RequestFigure)f) ? LatencyTimer.Shift : 0))];
 
+    /// <summary>Requests counted: zeros are not recorded in the figures but for the last two times.</summary>
+    internal long Requests;
     internal readonly long[] Versions = new long[VersionCount];
     internal readonly long[] Errors = new long[ErrorCount];
 

@@ -5,10 +5,10 @@ internal enum TopicMeter
 {
     MessagesIn,
     BytesIn,
-    BytesOut,
-    BytesRejected,
     TotalProduceRequests,
+    BytesOut,
     TotalFetchRequests,
+    BytesRejected,
     FailedProduceRequests,
     FailedFetchRequests,
     ProduceMessageConversions,
@@ -23,13 +23,14 @@ internal enum TopicMeter
     InvalidOffsetOrSequenceRecords,
 }
 
-/// <summary>What a topic's traffic on this broker comes to since start (Kafka: BrokerTopicMetrics). A meter is made when it
-/// is first marked, so that a topic without traffic costs, and shows, nothing. Thread-safe.</summary>
+/// <summary>What a topic's traffic on this broker comes to since start (Kafka: BrokerTopicMetrics). Its meters are made when there
+/// is something to show, so that a topic without traffic shows nothing. Thread-safe.</summary>
 internal sealed class TopicMetrics(TimeProvider time)
 {
     public const int MeterCount = (int)TopicMeter.InvalidOffsetOrSequenceRecords + 1;
 
-    private readonly Meter?[] _meters = new Meter?[MeterCount];
+    private readonly long[] _counts = new long[MeterCount];
+    private Meter?[]? _meters;
 
     public long MessagesIn => Count(TopicMeter.MessagesIn);
     public long BytesIn => Count(TopicMeter.BytesIn);
@@ -38,21 +39,22 @@ internal sealed class TopicMetrics(TimeProvider time)
     public long FetchRequests => Count(TopicMeter.TotalFetchRequests);
 
     /// <summary>The meter, or null when it was never marked.</summary>
-    public Meter? Find(TopicMeter meter) => Volatile.Read(ref _meters[(int)meter]);
-
-    public long Count(TopicMeter meter) => Find(meter)?.Count ?? 0;
-
-    public void Mark(TopicMeter meter, long events = 1)
+    public Meter? Find(TopicMeter meter)
     {
-        Meter kept = _meters[(int)meter] ?? Make(meter);
-        kept.Mark(events);
+        if (Count(meter) == 0)
+        {
+            return null;
+        }
+        Meter?[] meters = Volatile.Read(ref _meters)
+            ?? Interlocked.CompareExchange(ref _meters, new Meter?[MeterCount], null) ?? _meters;
+        ref Meter? slot = ref meters[(int)meter];
+        return Volatile.Read(ref slot)
+            ?? Interlocked.CompareExchange(ref slot, new CountMeter(time, EventType(meter), () => Count(meter)), null) ?? slot;
     }
 
-    private Meter Make(TopicMeter meter)
-    {
-        var made = new Meter(time, EventType(meter));
-        return Interlocked.CompareExchange(ref _meters[(int)meter], made, null) ?? made;
-    }
+    public long Count(TopicMeter meter) => Interlocked.Read(ref _counts[(int)meter]);
+
+    public void Mark(TopicMeter meter, long events = 1) => Interlocked.Add(ref _counts[(int)meter], events);
 
     /// <summary>What a meter counts, in Kafka's words.</summary>
     public static string EventType(TopicMeter meter) => meter switch
@@ -65,9 +67,9 @@ internal sealed class TopicMetrics(TimeProvider time)
 
     public void Tick()
     {
-        foreach (Meter? meter in _meters)
+        for (int i = 0; i < MeterCount; i++)
         {
-            meter?.Tick();
+            Find((TopicMeter)i)?.Tick();
         }
     }
 

@@ -220,7 +220,7 @@ internal sealed class ClientConnection : IConnectionHandler
 
     private void Book(PendingResponse response, long began, long bytes)
     {
-        long wroteAt = Stopwatch.GetTimestamp();
+        long wroteAt = response.WorksWhileWriting ? Stopwatch.GetTimestamp() : began;
         RequestShard shard = _dispatcher.Metrics.Record(Transport.NetworkThread, response, began, wroteAt, _listener, bytes);
         if (bytes == 0)
         {

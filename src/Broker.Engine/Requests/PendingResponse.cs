@@ -45,6 +45,9 @@ internal abstract class PendingResponse
     /// <summary>False for a request that has no answer (acks=0).</summary>
     public virtual bool HasResponse => true;
 
+    /// <summary>Whether writing the answer is work that counts, as a look-up of what to send.</summary>
+    public virtual bool WorksWhileWriting => false;
+
     /// <summary>Whether it is a follower's Fetch, which is counted apart.</summary>
     public virtual bool IsFollowerFetch => false;
 

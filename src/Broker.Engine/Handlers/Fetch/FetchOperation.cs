@@ -41,6 +41,8 @@ internal sealed class FetchOperation : PendingResponse
     /// <summary>The broker id of a follower, or -1 for a consumer.</summary>
     public int ReplicaId { get; set; }
 
+    public override bool WorksWhileWriting => true;
+
     public override bool IsFollowerFetch => ReplicaId >= 0;
 
     public bool IsReadCommitted => Request.IsolationLevel == 1;

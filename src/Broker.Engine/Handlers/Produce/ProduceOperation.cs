@@ -176,7 +176,17 @@ internal sealed class ProduceOperation : PendingResponse
 
     protected internal override void Write(KafkaWriter writer) => Response.Write(writer, Arrival.Version);
 
-    protected internal override void CountErrors(IErrorCounter counter) => Response.CountErrors(counter, Arrival.Version);
+    protected internal override void CountErrors(IErrorCounter counter)
+    {
+        if (_anyError)
+        {
+            Response.CountErrors(counter, Arrival.Version);
+        }
+        else
+        {
+            counter.Add(ErrorCode.None, PartitionCount);
+        }
+    }
 
     protected internal override void Release()
     {
