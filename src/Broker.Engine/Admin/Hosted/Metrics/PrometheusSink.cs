@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Broker.Engine.Diagnostics;
 
@@ -15,8 +16,10 @@ internal sealed partial class PrometheusSink(Utf8Text text) : BeanSink, IDisposa
 
     /// <summary>Lines of a histogram's count, which come after those of its percentiles.</summary>
     private readonly Utf8Text _counts = new();
-    private readonly Dictionary<string, string> _labels = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]> _labels = new(StringComparer.Ordinal);
+    private byte[] _brokerLabel = [];
     private string _name = "";
+    private byte[] _nameUtf8 = [];
     private int _attribute;
 
     [GeneratedRegex("[^a-zA-Z0-9_]")]
@@ -73,6 +76,7 @@ internal sealed partial class PrometheusSink(Utf8Text text) : BeanSink, IDisposa
     private void Write(BeanFamily family, IReadOnlyList<BrokerServer> brokers, string name, string attribute, bool isCounter)
     {
         _name = name;
+        _nameUtf8 = Encoding.ASCII.GetBytes(name);
         int start = text.Length;
         Head(family, name, attribute, isCounter);
         int empty = text.Length;
@@ -98,15 +102,15 @@ internal sealed partial class PrometheusSink(Utf8Text text) : BeanSink, IDisposa
 
     private Utf8Text Line(Utf8Text to, ReadOnlySpan<byte> suffix, in Tags tags, string? quantile = null)
     {
-        to.Add(_name).Add(suffix).Add("{"u8);
+        to.Add(_nameUtf8).Add(suffix).Add("{"u8);
         for (int i = 0; i < tags.Count; i++)
         {
             Tag tag = tags[i];
-            to.Add(LabelOf(tag.Key)).Add("=\""u8);
+            to.Add(LabelOf(tag.Key));
             _ = tag.Text is { } value ? to.AddEscaped(value) : to.Add((long)tag.Number);
             to.Add("\","u8);
         }
-        to.Add("broker=\""u8).Add((long)Broker);
+        to.Add(_brokerLabel);
         if (quantile is not null)
         {
             to.Add("\",quantile=\""u8).Add(quantile);
@@ -114,11 +118,18 @@ internal sealed partial class PrometheusSink(Utf8Text text) : BeanSink, IDisposa
         return to.Add("\"} "u8);
     }
 
-    private string LabelOf(string key)
+    public override void Begin(int broker, BeanFamily family)
     {
-        if (!_labels.TryGetValue(key, out string? label))
+        base.Begin(broker, family);
+        _brokerLabel = Encoding.ASCII.GetBytes($"broker=\"{broker}");
+    }
+
+    /// <summary>A label's name with what stands before its value; there are few, and each is made once.</summary>
+    private byte[] LabelOf(string key)
+    {
+        if (!_labels.TryGetValue(key, out byte[]? label))
         {
-            _labels.Add(key, label = Clean(key));
+            _labels.Add(key, label = Encoding.ASCII.GetBytes($"{Clean(key)}=\""));
         }
         return label;
     }

@@ -45,7 +45,11 @@ internal sealed class Utf8Text : IBufferWriter<byte>, IDisposable
 
     public Utf8Text Add(ReadOnlySpan<byte> bytes)
     {
-        bytes.CopyTo(GetSpan(bytes.Length));
+        if (_buffer.Length - Length < bytes.Length)
+        {
+            Reserve(bytes.Length);
+        }
+        bytes.CopyTo(_buffer.AsSpan(Length));
         Length += bytes.Length;
         return this;
     }
