@@ -21,8 +21,8 @@ internal static partial class BeanCatalog
         Text(Server, "KafkaServer", "ClusterId", b => b.ClusterId),
         Gauge(Server, "KafkaServer", "linux-disk-read-bytes", b => DiskBytes(b, "read_bytes: ")),
         Gauge(Server, "KafkaServer", "linux-disk-write-bytes", b => DiskBytes(b, "write_bytes: ")),
-        Gauge(Server, "KafkaServer", "yammer-metrics-count", b => Count(b).Beans),
-        Own(Server, "kafka-metrics-count", ["count"], (b, sink) => sink.Attributes(default, [Count(b).OwnAttributes])),
+        Gauge(Server, "KafkaServer", "yammer-metrics-count", b => Count(b, own: false).Beans),
+        Own(Server, "kafka-metrics-count", ["count"], (b, sink) => sink.Attributes(default, [Count(b, own: true).OwnAttributes])),
         Own(
             Server, "app-info", ["commit-id", "start-time-ms", "version"],
             (b, sink) => sink.Attributes(default, [CommitId, b.Metrics.StartedAt.ToUnixTimeMilliseconds(), Version])),
@@ -65,12 +65,13 @@ internal static partial class BeanCatalog
         return found is null ? 0 : long.Parse(found.AsSpan(line.Length), CultureInfo.InvariantCulture);
     }
 
-    private static CountingSink Count(BrokerServer broker)
+    /// <summary>Counts Kafka's own beans, or Yammer's.</summary>
+    private static CountingSink Count(BrokerServer broker, bool own)
     {
         var sink = new CountingSink();
         foreach (BeanFamily family in All)
         {
-            if (family is not ({ Name: "yammer-metrics-count" } or { Type: "kafka-metrics-count" }))
+            if (family.Kind == BeanKind.Attributes == own && family is not ({ Name: "yammer-metrics-count" } or { Type: "kafka-metrics-count" }))
             {
                 sink.Begin(broker.Id, family);
                 family.Collect(broker, sink);
