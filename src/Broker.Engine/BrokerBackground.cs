@@ -37,18 +37,22 @@ internal sealed partial class BrokerBackground(WorkerThreads workers, TimeProvid
 
     public override void Failed(string logDirectory, IOException error)
     {
-        LogDirectory? directory = Logs?.Directories.FirstOrDefault(d => logDirectory.StartsWith(d.Path, StringComparison.Ordinal));
+        LogDirectory? directory = Logs?.Directories.FirstOrDefault(d => logDirectory == d.Path);
         if (directory is null || !directory.TakeOffline(error.Message))
         {
             return;
         }
         LogFailed(directory.Path, error.Message);
+        foreach (PartitionLog log in Logs!.Logs.Where(l => l.ParentDirectory == directory.Path))
+        {
+            log.FailWithDirectory();
+        }
         if (Logs!.Directories.All(d => !d.IsOnline))
         {
             AllFailed?.Invoke($"all log directories have failed, the last one {directory.Path}: {error.Message}");
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Error, "log directory {Path} failed and is out of service: {Reason}", EventName = "LogDirectoryFailed")]
+    [LoggerMessage(3030, LogLevel.Error, "log directory {Path} failed and is out of service: {Reason}", EventName = "LogDirectoryFailed")]
     private partial void LogFailed(string path, string reason);
 }

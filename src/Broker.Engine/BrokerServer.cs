@@ -247,10 +247,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         else
         {
-            foreach (HostedTopic hosted in Replicas?.Partitions.Topics ?? [])
-            {
-                Logs.UpdateConfig(hosted.Name);
-            }
+            Logs.UpdateConfigs();
         }
     }
 
@@ -271,6 +268,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         if (_opened)
         {
             Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
+        }
+        else
+        {
+            Logs.Dispose();   // what was locked before the start failed
         }
         LogStopped(Id);
     }

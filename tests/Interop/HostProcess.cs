@@ -11,6 +11,12 @@ internal sealed partial class HostProcess : IAsyncDisposable
     private const int SigTerm = 15;
     private const int SigKill = 9;
 
+    /// <summary>Where free ports are looked for; INTEROP_PORTS=first-last narrows it.</summary>
+    private static readonly (int First, int Last) s_ports =
+        Environment.GetEnvironmentVariable("INTEROP_PORTS") is { Length: > 0 } range && range.Split('-') is [var first, var last]
+            ? (int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(last, System.Globalization.CultureInfo.InvariantCulture))
+            : (20_000, 32_000);
+
     private readonly List<string> _lines = [];
     private readonly string[] _arguments;
     private readonly bool _ownsData;
@@ -151,7 +157,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
     {
         while (true)
         {
-            int first = Random.Shared.Next(20_000, 32_000);
+            int first = Random.Shared.Next(s_ports.First, s_ports.Last - count);
             var open = new List<TcpListener>();
             try
             {

@@ -205,10 +205,19 @@ internal sealed class TopicAdministration(
         {
             return Outcome.Refused(ErrorCode.TopicDeletionDisabled, "Topic deletion is disabled.");
         }
-        CreateResult marked = await session().CreateAsync(
-            ClusterPaths.DeleteTopic(name), default, CreateMode.Persistent, cancellationToken).ConfigureAwait(false);
-        return marked.Error is CoordinationError.None or CoordinationError.NodeExists
-            ? Outcome.Done : Outcome.Refused(ErrorCode.UnknownServerError, $"the cluster's state could not be written: {marked.Error}");
+        // Only a topic that is there is marked: a mark that came late would delete the next topic of the name.
+        MultiResult marked = await session().MultiAsync(
+            [
+                CoordinationOperation.Check(ClusterPaths.Topic(name), CoordinationOperation.AnyVersion),
+                CoordinationOperation.Create(ClusterPaths.DeleteTopic(name), default),
+            ],
+            cancellationToken).ConfigureAwait(false);
+        return marked.Error switch
+        {
+            CoordinationError.None or CoordinationError.NodeExists => Outcome.Done,
+            CoordinationError.NoNode => Outcome.Refused(ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition."),
+            CoordinationError error => Outcome.Refused(ErrorCode.UnknownServerError, $"the cluster's state could not be written: {error}"),
+        };
     }
 
     /// <summary>Gives a topic more partitions; those that are there stay where they are.</summary>

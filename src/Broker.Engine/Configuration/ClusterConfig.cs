@@ -14,6 +14,9 @@ internal readonly record struct ConfigChange(string? Topic, string? Broker);
 /// </summary>
 internal sealed partial class ClusterConfig
 {
+    /// <summary>Notes of changes in the tree before the older half is taken out.</summary>
+    private const int ChangesKept = 200;
+
     private static readonly IReadOnlyDictionary<string, string> s_none = new Dictionary<string, string>();
 
     private readonly ConcurrentDictionary<string, IReadOnlyDictionary<string, string>> _topics = new(StringComparer.Ordinal);
@@ -100,6 +103,7 @@ internal sealed partial class ClusterConfig
                     }
                     _lastChange = Sequence(name);
                 }
+                await PurgeAsync(session, changes.Children).ConfigureAwait(false);
             }
             finally
             {
@@ -112,6 +116,22 @@ internal sealed partial class ClusterConfig
             {
                 LogFailed(e);
             }
+        }
+    }
+
+    /// <summary>Takes old notes of changes out of the tree: every broker has long read them, or reads everything as it comes.
+    /// One broker's work, and only now and then (Kafka: ZkNodeChangeNotificationListener).</summary>
+    private async Task PurgeAsync(ICoordinationSession session, IReadOnlyList<string> names)
+    {
+        if (names.Count <= ChangesKept || _static.BrokerId != 0 && names.Count <= 2 * ChangesKept)
+        {
+            return;
+        }
+        foreach (string[] some in names.OrderBy(Sequence).SkipLast(ChangesKept / 2).Chunk(ChangesKept))
+        {
+            // Another broker may have been quicker: then none of these goes now.
+            _ = await session.MultiAsync(
+                [.. some.Select(n => CoordinationOperation.Delete($"{ClusterPaths.ConfigChanges}/{n}"))], session.Ended).ConfigureAwait(false);
         }
     }
 

@@ -55,18 +55,14 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     /// <summary>How long requests waited before they were sent.</summary>
     public LatencyTimer QueueTimes { get; }
 
-    /// <summary>Sends a request; <paramref name="answered"/> is called with the answer, or never when the broker goes.</summary>
-    public void Send<TRequest, TResponse>(TRequest request, Action<TResponse>? answered = null)
+    /// <summary>Sends a request, after those before it are answered; not at all when the broker goes.</summary>
+    public void Send<TRequest, TResponse>(TRequest request)
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
         Interlocked.Increment(ref _queued);
-        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), async (connection, cancellationToken) =>
-        {
-            TResponse response = await connection.SendAsync<TRequest, TResponse>(
-                request, TRequest.HighestVersion, cancellationToken).ConfigureAwait(false);
-            answered?.Invoke(response);
-        }));
+        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), (connection, cancellationToken) =>
+            connection.SendAsync<TRequest, TResponse>(request, TRequest.HighestVersion, cancellationToken)));
     }
 
     private sealed record Queued(long At, Func<KafkaConnection, CancellationToken, Task> Request)

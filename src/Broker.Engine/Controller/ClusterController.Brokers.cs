@@ -40,7 +40,6 @@ internal sealed partial class ClusterController
             bool isNew = come.Contains(channel.Broker.Id);
             SendRoles(channel, (isNew ? all : changed).Where(p => p.Replicas.Contains(channel.Broker.Id)), isNew);
         }
-        await ContinueDeletionsAsync().ConfigureAwait(false);
     }
 
     private async Task<Dictionary<int, BrokerRegistration>> LiveBrokersAsync()

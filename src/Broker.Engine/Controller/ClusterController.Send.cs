@@ -102,8 +102,7 @@ internal sealed partial class ClusterController
         return described;
     }
 
-    private void SendStop(
-        BrokerChannel channel, IEnumerable<ControlledPartition> partitions, Action<StopReplicaResponse> answered)
+    private void SendStop(BrokerChannel channel, IEnumerable<ControlledPartition> partitions)
     {
         var request = new StopReplicaRequest { ControllerId = _brokerId, ControllerEpoch = _epoch, BrokerEpoch = channel.Epoch };
         foreach (IGrouping<ControlledTopic, ControlledPartition> group in partitions.GroupBy(p => p.Topic))
@@ -120,6 +119,9 @@ internal sealed partial class ClusterController
             }
             request.TopicStates.Add(topic);
         }
-        channel.Send(request, answered);
+        if (request.TopicStates.Count > 0)
+        {
+            channel.Send<StopReplicaRequest, StopReplicaResponse>(request);
+        }
     }
 }

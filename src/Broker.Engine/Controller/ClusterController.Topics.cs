@@ -1,6 +1,5 @@
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
-using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
@@ -127,10 +126,6 @@ internal sealed partial class ClusterController
                 await AddWriteAsync(operations, parents, partition, state).ConfigureAwait(false);
             }
             MultiResult result = await _session.MultiAsync(operations, Stopping).ConfigureAwait(false);
-            if (result.Error == CoordinationError.BadVersion && result.FailedIndex == 0)
-            {
-                throw new ControllerMovedException();
-            }
             result.Error.ThrowIfFailed(ClusterPaths.Topics);
             Dictionary<string, int> versions = result.Results.ToDictionary(r => r.Path, r => r.Stat.Version, StringComparer.Ordinal);
             foreach ((ControlledPartition partition, PartitionStateNode state) in some)
@@ -168,85 +163,30 @@ internal sealed partial class ClusterController
         names.Error.ThrowIfFailed(ClusterPaths.DeleteTopics);
         foreach (string name in names.Children)
         {
-            if (_deleting.Add(name) && _topics.TryGetValue(name, out ControlledTopic? topic))
-            {
-                SendMetadata(_channels.Values, topic.Partitions.Values, isDeletion: true);
-            }
-        }
-        await ContinueDeletionsAsync().ConfigureAwait(false);
-        CountDeletions();
-    }
-
-    private void CountDeletions()
-    {
-        List<ControlledTopic> topics = [.. _deleting.Select(_topics.GetValueOrDefault).OfType<ControlledTopic>()];
-        List<ControlledTopic> waiting = [.. topics.Where(t => t.Partitions.Values.Any(p => !p.Replicas.All(_channels.ContainsKey)))];
-        Deletions = new DeletionCounts(topics.Count, topics.Sum(Replicas), waiting.Count, waiting.Sum(Replicas));
-        static int Replicas(ControlledTopic topic) => topic.Partitions.Values.Sum(p => p.Replicas.Length);
-    }
-
-    /// <summary>Begins the deletions whose replicas can all be reached; the others wait for their brokers.</summary>
-    private async Task ContinueDeletionsAsync()
-    {
-        foreach (string name in _deleting.ToArray())
-        {
-            if (!_topics.TryGetValue(name, out ControlledTopic? topic))
-            {
-                await ForgetAsync(name).ConfigureAwait(false);
-            }
-            else if (topic.Partitions.Values.All(p => p.Replicas.All(_channels.ContainsKey)))
-            {
-                DeleteReplicas(topic);
-            }
-            else
-            {
-                LogDeletionWaits(name);
-            }
+            _deleting.Add(name);
+            await DeleteAsync(name).ConfigureAwait(false);
+            _deleting.Remove(name);
         }
     }
 
-    private void DeleteReplicas(ControlledTopic topic)
+    /// <summary>Takes a topic out of the tree, then tells the brokers. One that is away learns of it as it returns, by the full
+    /// list of what it should hold: so no deletion waits, and the name is free again at once.</summary>
+    private async Task DeleteAsync(string name)
     {
-        List<BrokerChannel> holders =
-            [.. _channels.Values.Where(c => topic.Partitions.Values.Any(p => p.Replicas.Contains(c.Broker.Id)))];
-        int epoch = _epoch;
-        int left = holders.Count;
-        if (left == 0)
+        await _session.DeleteTreeAsync(
+            ClusterPaths.Topic(name), [CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion)],
+            [ClusterPaths.TopicConfig(name), ClusterPaths.DeleteTopic(name)], Stopping).ConfigureAwait(false);
+        if (!_topics.Remove(name, out ControlledTopic? topic))
         {
-            Post(ControllerActivity.TopicDeletion, () => ForgetAsync(topic.Name));
+            return;
         }
-        foreach (BrokerChannel holder in holders)
+        topic.Watch.Dispose();
+        SendMetadata(_channels.Values, topic.Partitions.Values, isDeletion: true);
+        foreach (BrokerChannel channel in _channels.Values)
         {
-            SendStop(holder, topic.Partitions.Values.Where(p => p.Replicas.Contains(holder.Broker.Id)), response =>
-            {
-                bool failed = response.ErrorCode != ErrorCode.None || response.PartitionErrors.Any(p => p.ErrorCode != ErrorCode.None);
-                if (failed)
-                {
-                    LogDeletionFailed(topic.Name, holder.Broker.Id, response.ErrorCode);
-                }
-                else if (Interlocked.Decrement(ref left) == 0)
-                {
-                    Post(ControllerActivity.TopicDeletion, () => IsCurrent(epoch) ? ForgetAsync(topic.Name) : Task.CompletedTask);
-                }
-            });
+            SendStop(channel, topic.Partitions.Values.Where(p => p.Replicas.Contains(channel.Broker.Id)));
         }
-    }
-
-    /// <summary>All replicas are gone: the topic leaves the tree.</summary>
-    private async Task ForgetAsync(string name)
-    {
-        if (_topics.Remove(name, out ControlledTopic? topic))
-        {
-            topic.Watch.Dispose();
-        }
-        await _session.DeleteTreeAsync(ClusterPaths.Topic(name), Stopping).ConfigureAwait(false);
-        await _session.DeleteTreeAsync(ClusterPaths.TopicConfig(name), Stopping).ConfigureAwait(false);
-        _ = await _session.DeleteAsync(ClusterPaths.DeleteTopic(name), CoordinationOperation.AnyVersion, Stopping).ConfigureAwait(false);
-        if (_deleting.Remove(name))
-        {
-            LogTopicDeleted(name);
-        }
-        CountDeletions();
+        LogTopicDeleted(name);
     }
 
     [LoggerMessage(7030, LogLevel.Debug, "{Count} partitions of {Topic} and perhaps others are online", EventName = "PartitionsOnline")]
@@ -254,10 +194,4 @@ internal sealed partial class ClusterController
 
     [LoggerMessage(7031, LogLevel.Information, "topic {Topic} is deleted", EventName = "TopicDeleted")]
     private partial void LogTopicDeleted(string topic);
-
-    [LoggerMessage(7032, LogLevel.Information, "the deletion of topic {Topic} waits for a broker that holds a replica", EventName = "DeletionWaits")]
-    private partial void LogDeletionWaits(string topic);
-
-    [LoggerMessage(7033, LogLevel.Warning, "broker {Id} could not delete its replicas of {Topic}: {Error}", EventName = "DeletionFailed")]
-    private partial void LogDeletionFailed(string topic, int id, ErrorCode error);
 }

@@ -59,9 +59,6 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <summary>The lines to the brokers while it leads.</summary>
     public IReadOnlyList<BrokerChannel> Lines => _lines;
 
-    /// <summary>Topics that are being deleted. Replaced whole.</summary>
-    public DeletionCounts Deletions { get; private set; } = DeletionCounts.None;
-
     private CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Takes part in the election from now on.</summary>
@@ -99,9 +96,9 @@ internal sealed partial class ClusterController : IAsyncDisposable
         {
             await work().ConfigureAwait(false);
         }
-        catch (ControllerMovedException)
+        catch (CoordinationException e) when (e.Error == CoordinationError.BadVersion)
         {
-            LogMoved();
+            LogMoved();   // the epoch in the tree is another controller's
             await ResignAsync().ConfigureAwait(false);
             Post(ControllerActivity.ControllerChange, ElectAsync);
         }
@@ -120,11 +117,20 @@ internal sealed partial class ClusterController : IAsyncDisposable
         GetResult found = await _session.GetAsync(ClusterPaths.Controller, Stopping).ConfigureAwait(false);
         if (found.Error == CoordinationError.None)
         {
-            if (found.Stat.EphemeralOwner != _session.Id && _isActive)
+            if (found.Stat.EphemeralOwner != _session.Id)
             {
-                await ResignAsync().ConfigureAwait(false);
+                if (_isActive)
+                {
+                    await ResignAsync().ConfigureAwait(false);
+                }
+                return;
             }
-            return;
+            if (_isActive)
+            {
+                return;
+            }
+            // This one stood back while the node was still its own: let the election be held again.
+            _ = await _session.DeleteAsync(ClusterPaths.Controller, found.Stat.Version, Stopping).ConfigureAwait(false);
         }
         if (_isActive)
         {
@@ -184,7 +190,6 @@ internal sealed partial class ClusterController : IAsyncDisposable
         }
         _topics.Clear();
         _deleting.Clear();
-        Deletions = DeletionCounts.None;
         BrokerChannel[] channels = [.. _channels.Values];
         _channels.Clear();
         _lines = [];
@@ -205,9 +210,6 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     /// <summary>Something for the event loop to do.</summary>
     private readonly record struct ControllerEvent(ControllerActivity Activity, Func<Task> Work, long QueuedAt);
-
-    /// <summary>Another controller leads: the epoch in the tree is not this one's any more.</summary>
-    private sealed class ControllerMovedException : Exception;
 
     [LoggerMessage(7010, LogLevel.Information, "this broker is the controller, epoch {Epoch}", EventName = "Elected")]
     private partial void LogElected(int epoch);

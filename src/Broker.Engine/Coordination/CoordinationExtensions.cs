@@ -69,19 +69,32 @@ internal static class CoordinationExtensions
 
     /// <summary>Deletes a node and all below it, deepest first, in as few transactions as the limit of a multi
     /// allows; one that is gone already is no error.</summary>
-    /// <exception cref="CoordinationException">It could not be deleted.</exception>
+    /// <param name="session">Whose transactions these are.</param>
+    /// <param name="path">The topmost node.</param>
+    /// <param name="guards">Must hold in every transaction.</param>
+    /// <param name="with">Nodes without children that go in the last transaction, where they are there.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="CoordinationException">It could not be deleted, or a guard did not hold (BadVersion).</exception>
     public static async ValueTask DeleteTreeAsync(
-        this ICoordinationSession session, string path, CancellationToken cancellationToken)
+        this ICoordinationSession session, string path, IReadOnlyList<CoordinationOperation> guards, IReadOnlyList<string> with,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
             var operations = new List<CoordinationOperation>();
             await CollectDeletesAsync(session, path, operations, cancellationToken).ConfigureAwait(false);
+            foreach (string other in with)
+            {
+                if ((await session.ExistsAsync(other, cancellationToken).ConfigureAwait(false)).Error == CoordinationError.None)
+                {
+                    operations.Add(CoordinationOperation.Delete(other));
+                }
+            }
             CoordinationError error = CoordinationError.None;
             for (int from = 0; from < operations.Count && error == CoordinationError.None; from += DeletesPerMulti)
             {
                 List<CoordinationOperation> some =
-                    operations.GetRange(from, Math.Min(DeletesPerMulti, operations.Count - from));
+                    [.. guards, .. operations.GetRange(from, Math.Min(DeletesPerMulti, operations.Count - from))];
                 error = (await session.MultiAsync(some, cancellationToken).ConfigureAwait(false)).Error;
             }
             if (error is CoordinationError.NoNode or CoordinationError.NotEmpty)

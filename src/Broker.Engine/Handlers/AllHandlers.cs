@@ -51,7 +51,7 @@ internal static class AllHandlers
             new DeleteGroupsHandler(broker.Groups),
             new LeaderAndIsrHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
             new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
-            new UpdateMetadataHandler(broker.Metadata, () => broker.Membership.BrokerEpoch),
+            new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
         ];
     }
 }

@@ -28,7 +28,7 @@ internal sealed class StopReplicaHandler(ReplicaManager replicas, Func<long> bro
 }
 
 /// <summary>UpdateMetadata: publishes the controller's picture of the cluster.</summary>
-internal sealed class UpdateMetadataHandler(MetadataCache metadata, Func<long> brokerEpoch)
+internal sealed class UpdateMetadataHandler(MetadataCache metadata, ReplicaManager replicas, Func<long> brokerEpoch)
     : DirectHandler<UpdateMetadataRequest, UpdateMetadataResponse>
 {
     public override bool IsAdvertised => false;
@@ -38,6 +38,10 @@ internal sealed class UpdateMetadataHandler(MetadataCache metadata, Func<long> b
         if (BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch()))
         {
             return new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+        }
+        if (!replicas.AcceptController(request.ControllerId, request.ControllerEpoch))
+        {
+            return new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleControllerEpoch };
         }
         metadata.Apply(request);
         return new UpdateMetadataResponse();

@@ -30,16 +30,24 @@ internal sealed class WatchList
         t_snapshot = null;   // a completion may come back here
         int count = Snapshot(ref operations);
         int completed = 0;
+        Exception? first = null;
         for (int i = 0; i < count; i++)
         {
-            if (operations[i]!.SafeTryComplete())
+            try
             {
-                completed++;
+                if (operations[i]!.SafeTryComplete())
+                {
+                    completed++;
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                first ??= e;   // the others must not wait for their deadline because of one
             }
             operations[i] = null;
         }
         t_snapshot = operations;
-        return completed;
+        return first is null ? completed : throw new InvalidOperationException("a delayed operation failed as it completed", first);
     }
 
     private int Snapshot(ref DelayedOperation?[] operations)

@@ -20,6 +20,9 @@ internal sealed partial class ReplicaManager
     private int _nextOwner;
     private int _controllerEpoch;
 
+    /// <summary>LeaderAndIsr's type that names all partitions the broker should hold (Kafka: LeaderAndIsrRequest.Type.FULL).</summary>
+    private const sbyte FullRequest = 1;
+
     /// <param name="brokerId">This broker.</param>
     /// <param name="logs">Its logs, open.</param>
     /// <param name="ownerThreads">Network threads that may own partitions; 0 for none.</param>
@@ -65,6 +68,10 @@ internal sealed partial class ReplicaManager
                 return new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleControllerEpoch };
             }
             _controllerEpoch = request.ControllerEpoch;
+            if (request.Type == FullRequest)
+            {
+                RemoveStray(request, resigned);
+            }
             foreach (LeaderAndIsrRequest.LeaderAndIsrTopicState topic in request.TopicStates)
             {
                 var errors = new LeaderAndIsrResponse.LeaderAndIsrTopicError { TopicId = topic.TopicId };
@@ -82,7 +89,38 @@ internal sealed partial class ReplicaManager
         }
         resigned.ForEach(p => ResignedLeader?.Invoke(p));
         became.ForEach(p => BecameLeader?.Invoke(p));
+        if (became.Count > 0)
+        {
+            LogLeading(became.Count, request.ControllerEpoch);
+        }
         return response;
+    }
+
+    /// <summary>Whether a controller's word still counts; a newer one's makes older ones' void.</summary>
+    public bool AcceptController(int id, int epoch)
+    {
+        lock (_changes)
+        {
+            if (epoch < _controllerEpoch)
+            {
+                LogStaleController(id, epoch, _controllerEpoch);
+                return false;
+            }
+            _controllerEpoch = epoch;
+            return true;
+        }
+    }
+
+    /// <summary>Drops what the controller does not know to be here: topics that were deleted while this broker was away.</summary>
+    private void RemoveStray(LeaderAndIsrRequest request, List<TopicPartition> resigned)
+    {
+        HashSet<TopicPartition> named =
+            [.. request.TopicStates.SelectMany(t => t.PartitionStates, (t, p) => new TopicPartition(t.TopicName, p.PartitionIndex))];
+        foreach (TopicPartition stray in _logs.Logs.Select(l => l.Partition).Where(p => !named.Contains(p)).ToArray())
+        {
+            LogStray(stray);
+            Stop(stray, delete: true, resigned);
+        }
     }
 
     private static void AddErrors(
@@ -105,6 +143,14 @@ internal sealed partial class ReplicaManager
         var id = new TopicPartition(topic.TopicName, state.PartitionIndex);
         try
         {
+            if (Partitions.Find(id.Topic) is { } known && known.Id != topic.TopicId && topic.TopicId != Guid.Empty && known.Id != Guid.Empty)
+            {
+                // A topic of the same name that is deleted since: nothing of it may show in the new one.
+                foreach (Partition old in known.Partitions.ToArray().OfType<Partition>())
+                {
+                    Stop(old.Id, delete: true, resigned);
+                }
+            }
             Partition partition = GetOrCreate(id, topic.TopicId);
             bool wasLeader = partition.Role.IsLeader;
             var role = new PartitionRole(
@@ -222,8 +268,14 @@ internal sealed partial class ReplicaManager
         }
     }
 
-    [LoggerMessage(4001, LogLevel.Information, "leading {Partition} in epoch {Epoch} from offset {Offset}", EventName = "BecameLeader")]
+    [LoggerMessage(4001, LogLevel.Debug, "leading {Partition} in epoch {Epoch} from offset {Offset}", EventName = "BecameLeader")]
     private partial void LogBecameLeader(TopicPartition partition, int epoch, long offset);
+
+    [LoggerMessage(4006, LogLevel.Information, "leading {Count} more partitions, as the controller of epoch {Epoch} has it", EventName = "Leading")]
+    private partial void LogLeading(int count, int epoch);
+
+    [LoggerMessage(4007, LogLevel.Warning, "{Partition}: its topic was deleted while this broker was away; its log is deleted too", EventName = "StrayLog")]
+    private partial void LogStray(TopicPartition partition);
 
     [LoggerMessage(4002, LogLevel.Warning, "{Partition}: a role of epoch {Epoch} came after one of {Current} and is refused", EventName = "StaleRole")]
     private partial void LogStaleRole(TopicPartition partition, int epoch, int current);

@@ -21,6 +21,7 @@ internal sealed class LeaderEpochCache
     private readonly Disk _disk;
     private readonly string _path;
     private EpochEntry[] _entries;
+    private volatile bool _isChanged;
 
     private LeaderEpochCache(Disk disk, string path, EpochEntry[] entries)
     {
@@ -44,11 +45,10 @@ internal sealed class LeaderEpochCache
     }
 
     /// <summary>Enters the start of an epoch. An epoch that is known keeps its start; entries that the new one contradicts
-    /// are dropped.</summary>
+    /// are dropped. The checkpoint is written by <see cref="WriteIfChanged"/>: an epoch that has no batch yet needs none.</summary>
     /// <param name="epoch">The epoch.</param>
     /// <param name="startOffset">Where its first batch is, or will be.</param>
-    /// <param name="write">Whether to write the checkpoint now.</param>
-    public void Assign(int epoch, long startOffset, bool write = true)
+    public void Assign(int epoch, long startOffset)
     {
         lock (_lock)
         {
@@ -63,10 +63,7 @@ internal sealed class LeaderEpochCache
                 keep--;
             }
             Volatile.Write(ref _entries, [.. entries.AsSpan(0, keep), new EpochEntry(epoch, startOffset)]);
-            if (write)
-            {
-                Write();
-            }
+            _isChanged = true;
         }
     }
 
@@ -139,12 +136,18 @@ internal sealed class LeaderEpochCache
         }
     }
 
-    /// <summary>Writes the checkpoint.</summary>
-    public void Flush()
+    /// <summary>Whether there is an epoch that the checkpoint does not have.</summary>
+    public bool IsChanged => _isChanged;
+
+    /// <summary>Writes the checkpoint where it does not say what is known, once the latest epoch has a batch.</summary>
+    public void WriteIfChanged(long logEndOffset)
     {
         lock (_lock)
         {
-            Write();
+            if (_isChanged && _entries.Length > 0 && _entries[^1].StartOffset < logEndOffset)
+            {
+                Write();
+            }
         }
     }
 
@@ -167,6 +170,7 @@ internal sealed class LeaderEpochCache
         }
         // Not synced: after a power failure the epochs are rebuilt from the batches, which carry them.
         _disk.Replace(_path, Encoding.ASCII.GetBytes(text.ToString()), sync: false);
+        _isChanged = false;
     }
 
     private static bool TryParse(byte[] bytes, out EpochEntry[] entries)

@@ -9,6 +9,7 @@ internal sealed class LogDirectory : IDisposable
 {
     private readonly IDisposable _lock;
     private volatile string? _offlineReason;
+    private int _logs;
 
     private LogDirectory(Disk disk, string path, IDisposable @lock, Guid id)
     {
@@ -33,6 +34,11 @@ internal sealed class LogDirectory : IDisposable
     public OffsetCheckpoint LogStartOffsets { get; }
 
     public OffsetCheckpoint HighWatermarks { get; }
+
+    /// <summary>Partitions that lie here.</summary>
+    public int LogCount => Volatile.Read(ref _logs);
+
+    internal void CountLog(int by) => Interlocked.Add(ref _logs, by);
 
     public bool IsOnline => _offlineReason is null;
 

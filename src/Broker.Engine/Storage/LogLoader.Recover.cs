@@ -1,3 +1,4 @@
+using Broker.Engine.Storage.Producers;
 using Broker.Protocol.Records;
 
 namespace Broker.Engine.Storage;
@@ -8,13 +9,15 @@ internal sealed partial class LogLoader
     /// <param name="partition">For messages.</param>
     /// <param name="directory">The partition's directory.</param>
     /// <param name="baseOffset">Of the segment.</param>
+    /// <param name="nextBase">Of the one after it: offsets here lie below it.</param>
     /// <param name="config">For the index interval.</param>
     /// <param name="epochs">Gets the epochs that the batches carry.</param>
+    /// <param name="producers">Gets the batches of idempotent producers, so that what they send again is known.</param>
     /// <param name="end">The offset after the last whole batch.</param>
     /// <param name="cut">Whether something was cut off, so that later segments are no continuation.</param>
     private LogSegment Recover(
-        TopicPartition partition, string directory, long baseOffset, Configuration.LogConfig config, LeaderEpochCache epochs,
-        out long end, out bool cut)
+        TopicPartition partition, string directory, long baseOffset, long nextBase, Configuration.LogConfig config, LeaderEpochCache epochs,
+        ProducerStateManager producers, out long end, out bool cut)
     {
         string path = LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix);
         long length = disk.LengthOf(path);
@@ -22,7 +25,7 @@ internal sealed partial class LogLoader
         disk.Delete(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix));
         var segment = new LogSegment(disk, directory, baseOffset, 0, 0, 0, nowMs);
         end = baseOffset;
-        string? fault = Walk(segment, length, config.IndexIntervalBytes, epochs, ref end);
+        string? fault = Walk(segment, length, nextBase, config.IndexIntervalBytes, epochs, producers, ref end);
         cut = fault is not null;
         if (cut)
         {
@@ -33,8 +36,11 @@ internal sealed partial class LogLoader
     }
 
     /// <summary>Enters whole batches into the segment; what ends it before the file's end, or null.</summary>
-    private static string? Walk(LogSegment segment, long length, int indexIntervalBytes, LeaderEpochCache epochs, ref long end)
+    private static string? Walk(
+        LogSegment segment, long length, long nextBase, int indexIntervalBytes, LeaderEpochCache epochs, ProducerStateManager producers, ref long end)
     {
+        // The checksum does not cover the base offset: this does, as far as it can be told.
+        long lastMax = Math.Min(nextBase - 1, segment.BaseOffset + int.MaxValue);
         byte[] block = new byte[(int)Math.Clamp(length, 64, RecoveryBlockBytes)];
         long position = 0;
         while (position < length)
@@ -44,7 +50,7 @@ internal sealed partial class LogLoader
             int used;
             while (cursor.MoveNext())
             {
-                string? fault = Enter(segment, (int)position + cursor.Position, cursor, epochs, indexIntervalBytes, ref end);
+                string? fault = Enter(segment, (int)position + cursor.Position, cursor, epochs, producers, indexIntervalBytes, lastMax, ref end);
                 if (fault is not null)
                 {
                     return fault;
@@ -69,12 +75,13 @@ internal sealed partial class LogLoader
     }
 
     private static string? Enter(
-        LogSegment segment, int position, scoped in BatchCursor cursor, LeaderEpochCache epochs, int indexIntervalBytes, ref long end)
+        LogSegment segment, int position, scoped in BatchCursor cursor, LeaderEpochCache epochs,
+        ProducerStateManager producers, int indexIntervalBytes, long lastMax, ref long end)
     {
         bool legacy = cursor.Magic < RecordBatchHeader.Magic;
         long baseOffset = cursor.Offset;
         long lastOffset = legacy ? baseOffset : cursor.Batch.LastOffset;
-        if (baseOffset < end || lastOffset < baseOffset)
+        if (baseOffset < end || lastOffset < baseOffset || lastOffset > lastMax)
         {
             return $"offset {baseOffset} comes after {end - 1}";
         }
@@ -84,7 +91,13 @@ internal sealed partial class LogLoader
         }
         if (!legacy && cursor.Batch.PartitionLeaderEpoch > epochs.LatestEpoch)
         {
-            epochs.Assign(cursor.Batch.PartitionLeaderEpoch, baseOffset, write: false);
+            epochs.Assign(cursor.Batch.PartitionLeaderEpoch, baseOffset);
+        }
+        if (!legacy && cursor.Batch is { HasProducerId: true, IsControl: false } batch)
+        {
+            producers.Update(
+                batch.ProducerId, batch.ProducerEpoch,
+                new BatchMetadata(batch.LastSequence, lastOffset, batch.LastOffsetDelta, batch.MaxTimestamp));
         }
         long timestamp = legacy ? new LegacyMessageView(cursor.Current).Timestamp : cursor.Batch.MaxTimestamp;
         segment.Track(position, cursor.SizeInBytes, baseOffset, lastOffset, timestamp, indexIntervalBytes);

@@ -1,5 +1,6 @@
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Storage.Index;
+using Broker.Engine.Storage.Producers;
 using Broker.Protocol.Records;
 using Microsoft.Extensions.Logging;
 
@@ -21,9 +22,12 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     /// <param name="logStartOffset">From the checkpoint, or 0.</param>
     /// <param name="recoveryPoint">From the checkpoint, or 0.</param>
     /// <param name="clean">Whether the broker stopped cleanly.</param>
+    /// <param name="topicId">What partition.metadata says; empty where it says nothing.</param>
     public LoadedLog Load(
-        TopicPartition partition, string directory, Configuration.LogConfig config, long logStartOffset, long recoveryPoint, bool clean)
+        TopicPartition partition, string directory, Configuration.LogConfig config, long logStartOffset, long recoveryPoint, bool clean,
+        Guid topicId = default)
     {
+        var producers = new ProducerStateManager(partition);
         RemoveLeftovers(directory, out List<long> bases);
         LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
         if (epochsDamaged)
@@ -43,27 +47,41 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             }
             bool recover = !clean && nextBase > recoveryPoint;
             LogSegment segment = recover
-                ? Recover(partition, directory, bases[i], config, epochs, out end, out cut)
-                : Open(partition, directory, bases[i], config, epochs, last: i == bases.Count - 1, epochsDamaged, ref end);
+                ? Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut)
+                : Open(partition, directory, bases[i], nextBase, config, epochs, producers, epochsDamaged, ref end);
             segments.Add(segment);
+        }
+        if (end < logStartOffset)
+        {
+            // What lay between is deleted or lost, and its offsets were given out: they must not be given out again.
+            LogBeginsAnew(partition, end, logStartOffset);
+            segments.ForEach(s => s.Dispose());
+            segments.Clear();
+            bases.ForEach(b => DeleteSegment(directory, b));
+            end = logStartOffset;
         }
         if (segments.Count == 0)
         {
             segments.Add(new LogSegment(disk, directory, end, 0, 0, 0, nowMs));
+            segments[0].File.SetLength(0);
         }
         foreach (LogSegment sealedOne in segments.SkipLast(1))
         {
             sealedOne.Seal();
         }
-        epochs.TruncateFromEnd(end + 1);
+        epochs.TruncateFromEnd(end);
         long start = Math.Max(logStartOffset, segments[0].BaseOffset);
-        return new LoadedLog([.. segments], Math.Min(start, end), end, clean ? end : Math.Min(recoveryPoint, end), epochs);
+        epochs.TruncateFromStart(start);
+        epochs.WriteIfChanged(end);
+        segments.ForEach(s => s.Rest());
+        return new LoadedLog([.. segments], start, end, clean ? end : Math.Min(recoveryPoint, end), epochs, producers, topicId);
     }
 
     /// <summary>Removes what an interrupted deletion left, and lists the segments' base offsets.</summary>
     private void RemoveLeftovers(string directory, out List<long> bases)
     {
         bases = [];
+        var indexes = new List<(long BaseOffset, string Name)>();
         foreach (string name in disk.FilesIn(directory))
         {
             if (name.EndsWith(LogFileNames.DeletedSuffix, StringComparison.Ordinal)
@@ -76,8 +94,20 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             {
                 bases.Add(baseOffset);
             }
+            else if (LogFileNames.TryParseOffset(name, LogFileNames.OffsetIndexSuffix, out baseOffset)
+                || LogFileNames.TryParseOffset(name, LogFileNames.TimeIndexSuffix, out baseOffset))
+            {
+                indexes.Add((baseOffset, name));
+            }
         }
         bases.Sort();
+        foreach ((long baseOffset, string name) in indexes)
+        {
+            if (bases.BinarySearch(baseOffset) < 0)
+            {
+                disk.Delete(Path.Combine(directory, name));   // its segment is gone
+            }
+        }
     }
 
     private void DeleteSegment(string directory, long baseOffset)
@@ -90,31 +120,30 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
 
     /// <summary>Takes a segment as a clean stop left it. Its end is found from the last index entry on.</summary>
     private LogSegment Open(
-        TopicPartition partition, string directory, long baseOffset, Configuration.LogConfig config, LeaderEpochCache epochs,
-        bool last, bool epochsDamaged, ref long end)
+        TopicPartition partition, string directory, long baseOffset, long nextBase, Configuration.LogConfig config,
+        LeaderEpochCache epochs, ProducerStateManager producers, bool epochsDamaged, ref long end)
     {
-        int size = (int)disk.LengthOf(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix));
+        bool last = nextBase == long.MaxValue;
+        long size = disk.LengthOf(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix));
         int offsets = IndexEntries(directory, baseOffset, LogFileNames.OffsetIndexSuffix, OffsetIndex.EntryBytes);
         int times = IndexEntries(directory, baseOffset, LogFileNames.TimeIndexSuffix, TimeIndex.EntryBytes);
-        var segment = new LogSegment(disk, directory, baseOffset, size, Math.Max(0, offsets), Math.Max(0, times), nowMs);
-        if (epochsDamaged || (size > 0 && (offsets < 0 || times < 0 || !IndexesAreSane(segment))))
-        {
-            LogIndexRebuilt(partition, baseOffset);
-            segment.Dispose();
-            return Recover(partition, directory, baseOffset, config, epochs, out end, out _);
-        }
         if (size == 0)
         {
             end = baseOffset;
-            return segment;
+            return new LogSegment(disk, directory, baseOffset, 0, 0, 0, nowMs);
         }
+        var segment = new LogSegment(disk, directory, baseOffset, (int)size, Math.Max(0, offsets), Math.Max(0, times), nowMs);
+        long found = end;
+        if (epochsDamaged || offsets < 0 || times < 0 || !IndexesAreSane(segment) || (last && !TryFindEnd(segment, out found)))
+        {
+            LogIndexRebuilt(partition, baseOffset);
+            segment.Dispose();
+            return Recover(partition, directory, baseOffset, nextBase, config, epochs, producers, out end, out _);
+        }
+        end = found;
         if (segment.TimeIndex.Count > 0)
         {
             (segment.MaxTimestampMs, segment.OffsetOfMaxTimestamp) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
-        }
-        if (last)
-        {
-            end = FindEnd(segment);
         }
         segment.FirstTimestampMs = FirstTimestamp(segment);
         return segment;
@@ -128,13 +157,19 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         return length < 0 || length % entryBytes != 0 ? -1 : (int)(length / entryBytes);
     }
 
-    /// <summary>Kafka's sanity checks: the last entries must lie within the segment.</summary>
+    /// <summary>Kafka's sanity checks, and that the last offset entry tells the truth: the log's end is found from it.</summary>
     private static bool IndexesAreSane(LogSegment segment)
     {
         if (segment.OffsetIndex.Count > 0)
         {
             (long offset, int position) = segment.OffsetIndex.Entry(segment.OffsetIndex.Count - 1);
-            if (offset <= segment.BaseOffset || position < 0 || position >= segment.SizeBytes)
+            // A segment's first batch has no entry: one that says its base offset is the zeros behind a torn write.
+            if (offset <= segment.BaseOffset || position <= 0 || position >= segment.SizeBytes)
+            {
+                return false;
+            }
+            var cursor = new HeaderCursor(segment.File, position, segment.SizeBytes);
+            if (!cursor.MoveNext() || cursor.LastOffset != offset)
             {
                 return false;
             }
@@ -142,7 +177,8 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         if (segment.TimeIndex.Count > 0)
         {
             (long timestamp, long offset) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
-            if (timestamp < 0 || offset < segment.BaseOffset || timestamp < segment.TimeIndex.Entry(0).Timestamp)
+            if (timestamp < 0 || offset < segment.BaseOffset
+                || (segment.TimeIndex.Count > 1 && timestamp <= segment.TimeIndex.Entry(0).Timestamp))
             {
                 return false;
             }
@@ -150,16 +186,19 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         return true;
     }
 
-    private static long FindEnd(LogSegment segment)
+    /// <summary>The offset after the last batch; false when something else than batches follows.</summary>
+    private static bool TryFindEnd(LogSegment segment, out long end)
     {
         int from = segment.OffsetIndex.Count > 0 ? segment.OffsetIndex.Entry(segment.OffsetIndex.Count - 1).Position : 0;
-        long end = segment.BaseOffset;
+        end = segment.BaseOffset;
+        int position = from;
         var cursor = new HeaderCursor(segment.File, from, segment.SizeBytes);
         while (cursor.MoveNext())
         {
             end = cursor.LastOffset + 1;
+            position = cursor.Position + cursor.BatchBytes;
         }
-        return end;
+        return position == segment.SizeBytes;
     }
 
     private static long FirstTimestamp(LogSegment segment)
@@ -177,4 +216,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
 
     [LoggerMessage(3012, LogLevel.Warning, "{Partition}: cut at offset {Offset}, position {Position} of the segment at {BaseOffset}: {Reason}; {Bytes} bytes dropped", EventName = "LogCut")]
     private partial void LogCut(TopicPartition partition, long offset, int position, long baseOffset, string reason, long bytes);
+
+    [LoggerMessage(3013, LogLevel.Warning, "{Partition}: the log ends at {End}, before its start {Start}: it begins anew there", EventName = "LogBeginsAnew")]
+    private partial void LogBeginsAnew(TopicPartition partition, long end, long start);
 }

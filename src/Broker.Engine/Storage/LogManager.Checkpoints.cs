@@ -109,6 +109,12 @@ internal sealed partial class LogManager
     [LoggerMessage(3022, LogLevel.Warning, "{Reason}; all logs of the directory are recovered from their start", EventName = "CheckpointDamaged")]
     private partial void LogCheckpointDamaged(string reason);
 
+    [LoggerMessage(3024, LogLevel.Warning, "{Reason}; the topic id is written anew when the controller tells it", EventName = "PartitionMetadataDamaged")]
+    private partial void LogMetadataDamaged(string reason);
+
+    [LoggerMessage(3025, LogLevel.Warning, "{Partition}: the log here is that of topic {Old}, which was deleted; the topic is {New} now", EventName = "LogOfDeletedTopic")]
+    private partial void LogOfDeletedTopic(TopicPartition partition, Guid old, Guid @new);
+
     [LoggerMessage(3023, LogLevel.Information, "{Partition}: deleted; its files go after {DelayMs} ms", EventName = "LogDeleted")]
     private partial void LogDeleted(TopicPartition partition, long delayMs);
 }

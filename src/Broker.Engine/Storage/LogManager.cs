@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Broker.Engine.Configuration;
 using Broker.Engine.Storage.Checkpoints;
 using Broker.Engine.Storage.Files;
+using Broker.Engine.Storage.Producers;
 using Broker.Engine.Timing;
 using Microsoft.Extensions.Logging;
 
@@ -33,6 +34,7 @@ internal sealed partial class LogManager : IDisposable
     private readonly LogBackground _background;
     private readonly ILogger _logger;
     private readonly Random _random;
+    private readonly Dictionary<string, LogConfig> _configs = new(StringComparer.Ordinal);
     private LogDirectory[] _directories = [];
     private int _toRecover;
 
@@ -88,9 +90,17 @@ internal sealed partial class LogManager : IDisposable
             throw;
         }
         _directories = [.. opened];
-        foreach (LogDirectory directory in _directories)
+        try
         {
-            LoadDirectory(directory);
+            foreach (LogDirectory directory in _directories)
+            {
+                LoadDirectory(directory);
+            }
+        }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<LogDirectoryException>().FirstOrDefault() is { } first)
+        {
+            Dispose();
+            throw first;
         }
     }
 
@@ -132,20 +142,49 @@ internal sealed partial class LogManager : IDisposable
     {
         try
         {
-            LogConfig config = _configOf(partition.Topic);
+            LogConfig config = ConfigOf(partition.Topic);
             LoadedLog loaded = new LogLoader(_disk, _logger, _clock.UnixMs).Load(
-                partition, path, config, startOffsets.GetValueOrDefault(partition), recoveryPoints.GetValueOrDefault(partition), directory.WasClean);
+                partition, path, config, startOffsets.GetValueOrDefault(partition), recoveryPoints.GetValueOrDefault(partition),
+                directory.WasClean, ReadTopicId(path));
             var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded);
             if (!_logs.TryAdd(partition, log))
             {
                 throw new LogDirectoryException(
                     $"partition {partition} lies in two log directories, {_logs[partition].Directory} and {path}: remove the wrong one");
             }
+            directory.CountLog(1);
             Interlocked.Decrement(ref _toRecover);
         }
         catch (IOException e)
         {
             throw new LogDirectoryException($"log directory {directory.Path} failed while {partition} was loaded: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The topic id that a directory belongs to; empty where it does not say, or says garbage.</summary>
+    private Guid ReadTopicId(string path)
+    {
+        try
+        {
+            return PartitionMetadataFile.Read(_disk, path) ?? Guid.Empty;
+        }
+        catch (InvalidDataException e)
+        {
+            LogMetadataDamaged(e.Message);
+            return Guid.Empty;
+        }
+    }
+
+    /// <summary>One configuration a topic: its partitions share it.</summary>
+    private LogConfig ConfigOf(string topic)
+    {
+        lock (_configs)
+        {
+            if (!_configs.TryGetValue(topic, out LogConfig? config))
+            {
+                _configs.Add(topic, config = _configOf(topic));
+            }
+            return config;
         }
     }
 
@@ -163,44 +202,46 @@ internal sealed partial class LogManager : IDisposable
         }
     }
 
-    /// <summary>The log of a partition, made in the directory with the fewest where there is none.</summary>
+    /// <summary>The log of a partition, made in the directory with the fewest where there is none. One that was made for a
+    /// topic of the same name that is deleted since does not come back: it is taken away.</summary>
     public PartitionLog GetOrCreate(TopicPartition partition, Guid topicId)
     {
-        if (_logs.TryGetValue(partition, out PartitionLog? existing))
-        {
-            return existing;
-        }
         lock (_creation)
         {
-            if (_logs.TryGetValue(partition, out existing))
+            if (_logs.TryGetValue(partition, out PartitionLog? existing))
             {
-                return existing;
+                if (existing.TopicId == topicId || topicId == Guid.Empty)
+                {
+                    return existing;
+                }
+                if (existing.TopicId == Guid.Empty)
+                {
+                    PartitionMetadataFile.Write(_disk, existing.Directory, topicId);
+                    existing.TopicId = topicId;
+                    return existing;
+                }
+                LogOfDeletedTopic(partition, existing.TopicId, topicId);
+                Delete(partition);
             }
             LogDirectory directory = EmptiestDirectory();
             string path = Path.Combine(directory.Path, LogFileNames.PartitionDirectory(partition));
             _disk.CreateDirectory(path);
             PartitionMetadataFile.Write(_disk, path, topicId);
-            LogConfig config = _configOf(partition.Topic);
             LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
             var segment = new LogSegment(_disk, path, 0, 0, 0, 0, _clock.UnixMs);
             segment.File.SetLength(0);
+            segment.Rest();
             var log = new PartitionLog(
-                partition, path, _disk, config, _clock, _background, _logger, new LoadedLog([segment], 0, 0, 0, epochs));
+                partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger,
+                new LoadedLog([segment], 0, 0, 0, epochs, new ProducerStateManager(partition), topicId));
             _logs[partition] = log;
+            directory.CountLog(1);
             return log;
         }
     }
 
-    private LogDirectory EmptiestDirectory()
-    {
-        if (_directories.Length == 1 && _directories[0].IsOnline)
-        {
-            return _directories[0];
-        }
-        ILookup<string, PartitionLog> byDirectory = _logs.Values.ToLookup(l => l.ParentDirectory);
-        return _directories.Where(d => d.IsOnline).MinBy(d => byDirectory[d.Path].Count())
-            ?? throw new IOException("no log directory is online");
-    }
+    private LogDirectory EmptiestDirectory() =>
+        _directories.Where(d => d.IsOnline).MinBy(d => d.LogCount) ?? throw new IOException("no log directory is online");
 
     /// <summary>Takes a partition's log away: renamed at once, deleted after file.delete.delay.ms.</summary>
     public void Delete(TopicPartition partition)
@@ -210,8 +251,13 @@ internal sealed partial class LogManager : IDisposable
             return;
         }
         string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(partition, Uuids.New(_random)));
+        Array.Find(_directories, d => d.Path == log.ParentDirectory)?.CountLog(-1);
         log.RenameDirectory(path);
         log.Dispose();
+        lock (_configs)
+        {
+            _configs.Remove(partition.Topic);
+        }
         LogDeleted(partition, log.Config.FileDeleteDelayMs);
         _background.RunLater(() => DeleteDirectory(path), log.Config.FileDeleteDelayMs);
     }
@@ -231,11 +277,30 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>Gives a topic's logs a changed configuration.</summary>
     public void UpdateConfig(string topic)
     {
-        LogConfig config = _configOf(topic);
+        LogConfig config;
+        lock (_configs)
+        {
+            if (!_configs.ContainsKey(topic))
+            {
+                return;   // no log goes by it
+            }
+            _configs[topic] = config = _configOf(topic);
+        }
         foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
         {
             log.Config = config;
         }
+    }
+
+    /// <summary>Gives all logs their configuration anew: the broker's own values have changed.</summary>
+    public void UpdateConfigs()
+    {
+        string[] topics;
+        lock (_configs)
+        {
+            topics = [.. _configs.Keys];
+        }
+        Array.ForEach(topics, UpdateConfig);
     }
 
     public void Dispose()

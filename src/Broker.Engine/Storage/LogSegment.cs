@@ -51,9 +51,6 @@ internal sealed class LogSegment : IDisposable
     /// <summary>Timestamp of the first batch: from it the segment's age is counted (segment.ms). -1 when unknown.</summary>
     public long FirstTimestampMs { get; set; } = -1;
 
-    /// <summary>Milliseconds by which this segment rolls early (segment.jitter.ms), so that not all roll at once.</summary>
-    public long JitterMs { get; set; }
-
     /// <summary>When the file was last written to, in Unix milliseconds.</summary>
     public long ModifiedMs { get; set; }
 
@@ -151,13 +148,6 @@ internal sealed class LogSegment : IDisposable
         }
     }
 
-    /// <summary>Becomes the active segment again, after later ones were cut off.</summary>
-    public void Unseal()
-    {
-        OffsetIndex.Unseal();
-        TimeIndex.Unseal();
-    }
-
     /// <summary>Cuts the segment at a batch's start, and what its indexes say of the rest.</summary>
     public void Truncate(long offset, int position)
     {
@@ -175,6 +165,22 @@ internal sealed class LogSegment : IDisposable
         File.Flush();
         OffsetIndex.Write();
         TimeIndex.Write();
+    }
+
+    /// <summary>Makes batches and indexes survive a power failure: nothing reads the segment again before it is trusted.</summary>
+    public void Sync()
+    {
+        File.Flush();
+        OffsetIndex.Sync();
+        TimeIndex.Sync();
+    }
+
+    /// <summary>Gives the descriptors back until they are needed. Nobody may be using the segment.</summary>
+    public void Rest()
+    {
+        File.Rest();
+        OffsetIndex.File.Rest();
+        TimeIndex.File.Rest();
     }
 
     /// <summary>Gives all files a suffix more, before they are deleted.</summary>

@@ -68,9 +68,9 @@ internal sealed partial class PartitionLog
     {
         lock (_lock)
         {
-            if (_closed)
+            if (_closed || _isFailed)
             {
-                return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
+                return _isFailed ? StorageError() : AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
             }
             if (facts.HasProducerId && !facts.IsControl && CheckProducer(facts, out AppendResult refused))
             {
@@ -115,15 +115,19 @@ internal sealed partial class PartitionLog
         }
         catch (IOException e)
         {
-            LogAppendFailed(Partition, e.Message);
-            _background.Failed(ParentDirectory, e);
-            return AppendResult.Failed(ErrorCode.KafkaStorageError, $"Error while writing to partition {Partition}", _logStartOffset);
+            Fail("an append", e);
+            return StorageError();
         }
         _active.ModifiedMs = nowMs;
         Volatile.Write(ref _logEndOffset, lastOffset + 1);
         if (Epochs.LatestEpoch != leaderEpoch)
         {
             Epochs.Assign(leaderEpoch, baseOffset);
+        }
+        if ((baseOffset == _active.BaseOffset || Epochs.IsChanged) && !_isBeginning)
+        {
+            _isBeginning = true;
+            _background.Run(_beginFiles);
         }
         if (facts.HasProducerId)
         {
@@ -134,7 +138,7 @@ internal sealed partial class PartitionLog
         }
         if (lastOffset - _recoveryPoint >= config.FlushMessages)
         {
-            _background.Run(FlushInBackground);
+            _background.Run(_flush);
         }
         return new AppendResult
         {
@@ -147,15 +151,39 @@ internal sealed partial class PartitionLog
         };
     }
 
-    internal void FlushInBackground()
+    private AppendResult StorageError() =>
+        AppendResult.Failed(ErrorCode.KafkaStorageError, $"Error while writing to partition {Partition}", _logStartOffset);
+
+    /// <summary>A segment's first batch: its indexes, and the epoch that the batch may have begun, get their files.</summary>
+    private void BeginFiles() => InBackground(() =>
+    {
+        lock (_lock)
+        {
+            _isBeginning = false;
+            if (!_closed)
+            {
+                _active.OffsetIndex.Write();
+                _active.TimeIndex.Write();
+                Epochs.WriteIfChanged(_logEndOffset);
+            }
+        }
+    });
+
+    internal void FlushInBackground() => InBackground(Flush);
+
+    private void InBackground(Action work)
     {
         try
         {
-            Flush();
+            work();
         }
         catch (IOException e)
         {
-            _background.Failed(ParentDirectory, e);
+            Fail("a write", e);
+        }
+        catch (ObjectDisposedException)
+        {
+            // closed or deleted meanwhile
         }
     }
 }

@@ -39,18 +39,22 @@ internal sealed partial class PartitionLog
                 return true;
             }
             LogSegment segment = segments[i];
-            int position = segment.FindPosition(offset, out int batchBytes);
-            if (position < 0)
+            if (!segment.File.TryAddReference())
             {
+                return true;   // deleted meanwhile
+            }
+            int length = Locate(segments, i, offset, endOffset, out int position, out int batchBytes);
+            length = Math.Min(length, Math.Max(bytesMax, wholeFirstBatch ? batchBytes : 0));
+            if (length <= 0)
+            {
+                segment.File.ReleaseReference();
+                if (position >= 0)
+                {
+                    return true;
+                }
                 // Compaction, or a roll, left nothing at or after the offset here.
                 offset = i + 1 < segments.Length ? Math.Max(offset, segments[i + 1].BaseOffset) : offset;
                 continue;
-            }
-            int end = EndPosition(segments, i, segment, endOffset);
-            int length = Math.Min(end - position, Math.Max(bytesMax, wholeFirstBatch ? batchBytes : 0));
-            if (length <= 0 || !segment.File.TryAddReference())
-            {
-                return true;
             }
             slice.File = segment.File;
             slice.Position = position;
@@ -99,6 +103,28 @@ internal sealed partial class PartitionLog
         LogSegment[] segments = Volatile.Read(ref _segments);
         int next = FloorSegment(segments, offset) + 1;
         return next < segments.Length && segments[next].BaseOffset < endOffset;
+    }
+
+    /// <summary>Finds the batch that holds an offset; how many bytes there are from it to the end of what may be read.</summary>
+    private int Locate(LogSegment[] segments, int index, long offset, long endOffset, out int position, out int batchBytes)
+    {
+        LogSegment segment = segments[index];
+        try
+        {
+            position = segment.FindPosition(offset, out batchBytes);
+            return position < 0 ? 0 : EndPosition(segments, index, segment, endOffset) - position;
+        }
+        catch (ObjectDisposedException)
+        {
+            // deleted meanwhile
+        }
+        catch (IOException e)
+        {
+            Fail("a read", e);
+        }
+        position = 0;
+        batchBytes = 0;
+        return 0;
     }
 
     private static int EndPosition(LogSegment[] segments, int index, LogSegment segment, long endOffset) =>

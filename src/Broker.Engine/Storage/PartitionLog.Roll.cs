@@ -10,15 +10,20 @@ internal sealed partial class PartitionLog
         Configuration.LogConfig config = _config;
         int size = active.SizeBytes;
         bool full = size > 0 && size > config.SegmentBytes - batchBytes;
-        bool old = size > 0 && AgeOf(active, maxTimestampMs) > config.SegmentMs - active.JitterMs;
+        bool old = size > 0 && AgeOf(active, maxTimestampMs) > config.SegmentMs - JitterOf(config, active.BaseOffset);
+        // One time entry is kept for the last one, which the roll itself makes.
         bool indexFull = active.OffsetIndex.Count >= config.SegmentIndexBytes / Index.OffsetIndex.EntryBytes
-            || active.TimeIndex.Count >= config.SegmentIndexBytes / Index.TimeIndex.EntryBytes;
+            || active.TimeIndex.Count >= (config.SegmentIndexBytes / Index.TimeIndex.EntryBytes) - 1;
         bool offsetTooFar = lastOffset - active.BaseOffset > int.MaxValue;
         if (full || old || (size > 0 && indexFull) || offsetTooFar)
         {
             Roll();
         }
     }
+
+    /// <summary>When the segment is too old, by what timestamps of batches to come will say.</summary>
+    public long RollsAtMs(LogSegment segment) =>
+        (segment.FirstTimestampMs >= 0 ? segment.FirstTimestampMs : segment.CreatedMs) + _config.SegmentMs - JitterOf(_config, segment.BaseOffset);
 
     /// <summary>How far the batch to come is from the segment's first; by the clock when it has no timestamps.</summary>
     private long AgeOf(LogSegment segment, long timestampMs) =>
@@ -41,22 +46,32 @@ internal sealed partial class PartitionLog
     }
 
     private LogSegment NewSegment(long baseOffset) => new(
-        _disk, _directory, baseOffset, size: 0, indexCount: 0, timeIndexCount: 0, _clock.UnixMs)
-    {
-        JitterMs = JitterOf(_config, baseOffset),
-    };
+        _disk, _directory, baseOffset, size: 0, indexCount: 0, timeIndexCount: 0, _clock.UnixMs);
 
-    /// <summary>A jitter that is the same for the same segment, so that a restart does not move its end.</summary>
-    private long JitterOf(Configuration.LogConfig config, long baseOffset) => config.SegmentJitterMs == 0
-        ? 0
-        : (long)((uint)HashCode.Combine(Partition.Topic.Length, Partition.Partition, baseOffset) % (ulong)config.SegmentJitterMs);
+    /// <summary>Milliseconds by which a segment rolls early (segment.jitter.ms), so that not all roll at once. The same for the
+    /// same segment, so that a restart does not move its end.</summary>
+    private long JitterOf(Configuration.LogConfig config, long baseOffset)
+    {
+        if (config.SegmentJitterMs <= 0)
+        {
+            return 0;
+        }
+        ulong hash = 14695981039346656037;
+        foreach (char c in Partition.Topic)
+        {
+            hash = (hash ^ c) * 1099511628211;
+        }
+        hash = (hash ^ (uint)Partition.Partition) * 1099511628211;
+        hash = (hash ^ (ulong)baseOffset) * 1099511628211;
+        return (long)((hash >> 11) % (ulong)config.SegmentJitterMs);
+    }
 
     private void SealRolled(LogSegment old, long recoveryPoint)
     {
         try
         {
             long began = System.Diagnostics.Stopwatch.GetTimestamp();
-            old.Flush();
+            old.Sync();
             _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
             lock (_lock)
             {
@@ -73,7 +88,11 @@ internal sealed partial class PartitionLog
         }
         catch (IOException e)
         {
-            _background.Failed(ParentDirectory, e);
+            Fail("a sync", e);
+        }
+        catch (ObjectDisposedException)
+        {
+            // closed or deleted meanwhile
         }
     }
 
@@ -98,10 +117,6 @@ internal sealed partial class PartitionLog
             LogSegment[] dropped = _segments[(keep + 1)..];
             LogSegment last = _segments[keep];
             int position = last.FindPosition(offset, out _);
-            if (keep < _segments.Length - 1)
-            {
-                last.Unseal();
-            }
             if (position >= 0)
             {
                 last.Truncate(offset, position);
@@ -110,6 +125,7 @@ internal sealed partial class PartitionLog
             Volatile.Write(ref _active, last);
             Volatile.Write(ref _logEndOffset, offset);
             Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
+            Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
             Epochs.TruncateFromEnd(offset);
             Producers.Clear();
             Drop(dropped, delayMs: 0);
@@ -218,11 +234,12 @@ internal sealed partial class PartitionLog
         _background.RunLater(DeleteFiles, delayMs);
     }
 
-    /// <summary>Renames the partition's directory; the files stay open. The log manager deletes it later.</summary>
+    /// <summary>Ends the log and renames its directory; the files stay open. The log manager deletes it later.</summary>
     public void RenameDirectory(string directory)
     {
         lock (_lock)
         {
+            _closed = true;
             _disk.RenameDirectory(_directory, directory);
             _directory = directory;
         }

@@ -31,8 +31,12 @@ internal sealed partial class PartitionLog : IDisposable
     private long _recoveryPoint;
     private volatile LogConfig _config;
     private volatile BatchValidation _validation;
+    private readonly Action _beginFiles;
+    private readonly Action _flush;
     private string _directory;
     private bool _closed;
+    private bool _isBeginning;
+    private volatile bool _isFailed;
 
     internal PartitionLog(
         TopicPartition partition, string directory, Disk disk, LogConfig config, MonotonicClock clock,
@@ -52,10 +56,19 @@ internal sealed partial class PartitionLog : IDisposable
         _logStartOffset = loaded.LogStartOffset;
         _recoveryPoint = loaded.RecoveryPoint;
         Epochs = loaded.Epochs;
-        Producers = new ProducerStateManager(partition);
+        Producers = loaded.Producers;
+        TopicId = loaded.TopicId;
+        _beginFiles = BeginFiles;
+        _flush = FlushInBackground;
     }
 
     public TopicPartition Partition { get; }
+
+    /// <summary>The topic that the files belong to; empty where they do not say.</summary>
+    public Guid TopicId { get; internal set; }
+
+    /// <summary>Whether the disk failed under the log: it takes and gives nothing any more.</summary>
+    public bool IsFailed => _isFailed;
 
     /// <summary>The partition's directory; it is renamed when the partition is deleted.</summary>
     public string Directory => _directory;
@@ -189,11 +202,32 @@ internal sealed partial class PartitionLog : IDisposable
             _closed = true;
             _active.FinishTimeIndex();
         }
-        Flush();
-        _active.OffsetIndex.Write();
-        _active.TimeIndex.Write();
+        if (!_isFailed)
+        {
+            Flush();
+            if (_active.SizeBytes > 0)
+            {
+                _active.OffsetIndex.Write();
+                _active.TimeIndex.Write();
+            }
+            Epochs.WriteIfChanged(_logEndOffset);
+        }
         Dispose();
     }
+
+    /// <summary>Takes the log out of service: what is on the disk is not known any more.</summary>
+    private void Fail(string what, IOException error)
+    {
+        if (!_isFailed)
+        {
+            _isFailed = true;
+            LogFailed(Partition, what, error.Message);
+            _background.Failed(ParentDirectory, error);
+        }
+    }
+
+    /// <summary>The same for another log's sake: the log directory has failed.</summary>
+    internal void FailWithDirectory() => _isFailed = true;
 
     /// <summary>Closes the files as they are.</summary>
     public void Dispose()
@@ -218,4 +252,5 @@ internal sealed partial class PartitionLog : IDisposable
 
 /// <summary>What loading found on the disk.</summary>
 internal sealed record LoadedLog(
-    LogSegment[] Segments, long LogStartOffset, long LogEndOffset, long RecoveryPoint, LeaderEpochCache Epochs);
+    LogSegment[] Segments, long LogStartOffset, long LogEndOffset, long RecoveryPoint, LeaderEpochCache Epochs,
+    ProducerStateManager Producers, Guid TopicId);

@@ -55,7 +55,9 @@ internal sealed partial class TimerThread : IDisposable
 
     private void Wake(long dueMs)
     {
-        // Most additions are due after what the thread waits for; they do not touch the lock.
+        // Most additions are due after what the thread waits for; they do not touch the lock. The fence stands against the
+        // one in Run: either the thread sees the new deadline, or this sees that the thread waits for none.
+        Interlocked.MemoryBarrier();
         if (dueMs >= Volatile.Read(ref _wakeAtMs))
         {
             return;
@@ -75,7 +77,7 @@ internal sealed partial class TimerThread : IDisposable
         while (true)
         {
             // Until the new deadline is known, every addition must wake the thread: so it stands at infinity.
-            Volatile.Write(ref _wakeAtMs, long.MaxValue);
+            Interlocked.Exchange(ref _wakeAtMs, long.MaxValue);
             long next = AdvanceAll();
             lock (_gate)
             {
@@ -111,6 +113,7 @@ internal sealed partial class TimerThread : IDisposable
             {
                 // One operation's fault must not stop the broker's clock.
                 LogExpiryFailed(timer.Name, e);
+                next = Math.Min(next, timer.NextDueMs);
             }
         }
         return next;

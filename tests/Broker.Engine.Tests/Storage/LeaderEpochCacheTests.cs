@@ -38,7 +38,10 @@ public sealed class LeaderEpochCacheTests : IDisposable
     [Fact]
     public void Assign_ThenLoad_CheckpointHasKafkasText()
     {
-        With((0, 0), (3, 17));
+        LeaderEpochCache cache = With((0, 0), (3, 17));
+        cache.WriteIfChanged(logEndOffset: 17);
+        Assert.False(File.Exists(_directory.At("leader-epoch-checkpoint")), "the latest epoch has no batch yet");
+        cache.WriteIfChanged(logEndOffset: 18);
         Assert.Equal("0\n2\n0 0\n3 17\n", File.ReadAllText(_directory.At("leader-epoch-checkpoint")));
         Assert.Equal([new EpochEntry(0, 0), new EpochEntry(3, 17)], Load().Entries);
     }

@@ -37,8 +37,7 @@ internal sealed partial class ClusterAdmin
 
     private static SegmentView Describe(PartitionLog log, LogSegment segment, long next)
     {
-        long? rolls = next < 0 && segment.SizeBytes > 0
-            ? (segment.FirstTimestampMs >= 0 ? segment.FirstTimestampMs : segment.CreatedMs) + log.Config.SegmentMs - segment.JitterMs : null;
+        long? rolls = next < 0 && segment.SizeBytes > 0 ? log.RollsAtMs(segment) : null;
         return new SegmentView
         {
             BaseOffset = segment.BaseOffset,

@@ -27,6 +27,19 @@ internal sealed partial class EmbeddedStore
         }
     }
 
+    /// <summary>A session that has ended is told nothing any more.</summary>
+    private void DropWatches(EmbeddedSession session)
+    {
+        foreach ((string path, List<Watch> list) in _watches)
+        {
+            // Removing while enumerating is allowed by Dictionary.
+            if (list.RemoveAll(w => w.Session == session) > 0 && list.Count == 0)
+            {
+                _watches.Remove(path);
+            }
+        }
+    }
+
     private void Tell(in Change change)
     {
         switch (change.Kind)
@@ -39,7 +52,7 @@ internal sealed partial class EmbeddedStore
                 Tell(change.Path, WatchKinds.Node, WatchEventKind.DataChanged);
                 break;
             case ChangeKind.Delete:
-                Tell(change.Path, WatchKinds.Node, WatchEventKind.Deleted);
+                Tell(change.Path, WatchKinds.NodeAndChildren, WatchEventKind.Deleted);
                 Tell(NodePath.Parent(change.Path), WatchKinds.Children, WatchEventKind.ChildrenChanged);
                 break;
         }

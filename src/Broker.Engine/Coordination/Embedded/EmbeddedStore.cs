@@ -79,11 +79,11 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
     {
         var transaction = new Transaction(_tree.Zxid + 1, _clock.UnixMs, changes);
         _pending.Clear();
-        if (changes.Exists(c => JournalFormat.IsStored(c) && !IsEphemeral(c)))
+        if (changes.Exists(c => JournalFormat.IsStored(c)))
         {
             try
             {
-                _journal.Append(transaction with { Changes = [.. changes.Where(c => !IsEphemeral(c))] }, _tree);
+                _journal.Append(transaction, _tree);
             }
             catch (IOException e)
             {
@@ -106,8 +106,6 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
         }
         return CoordinationError.None;
     }
-
-    private bool IsEphemeral(in Change change) => change.SessionId != 0 || _tree.Find(change.Path) is { EphemeralOwner: not 0 };
 
     internal GetResult Get(EmbeddedSession session, string path)
     {
@@ -162,6 +160,7 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
             var changes = new List<Change>();
             _pending.AcceptClose(session.Id, changes);
             Commit(changes, results: null);
+            DropWatches(session);
         }
         session.End();
     }

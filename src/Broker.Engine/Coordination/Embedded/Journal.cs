@@ -67,7 +67,7 @@ internal sealed class Journal : IDisposable
         }
         byte[] bytes = new byte[_file.Length];
         int read = _file.Read(bytes, 0);
-        _length = JournalFormat.ReadJournal(new ArraySegment<byte>(bytes, 0, read), transaction =>
+        _length = JournalFormat.ReadJournal(new ArraySegment<byte>(bytes, 0, read), tree.Zxid, transaction =>
         {
             if (transaction.Zxid > tree.Zxid)
             {

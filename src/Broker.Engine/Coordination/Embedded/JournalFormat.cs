@@ -42,15 +42,20 @@ internal static class JournalFormat
     public static bool IsStored(in Change change) => change.SessionId == 0
         && change.Kind is ChangeKind.Create or ChangeKind.Set or ChangeKind.Delete;
 
-    /// <summary>Reads the transactions of a journal up to the first entry that is torn or damaged.</summary>
+    /// <summary>Reads the transactions of a journal up to the one that is torn: only the last can be, which was never
+    /// answered.</summary>
     /// <returns>Bytes that were good.</returns>
-    public static int ReadJournal(ArraySegment<byte> bytes, Action<Transaction> replay)
+    /// <exception cref="CoordinationStoreException">Whole transactions follow a damaged one.</exception>
+    /// <param name="bytes">The journal.</param>
+    /// <param name="zxid">The snapshot's transaction, which it goes on from.</param>
+    /// <param name="replay">Gets the transactions.</param>
+    public static int ReadJournal(ArraySegment<byte> bytes, long zxid, Action<Transaction> replay)
     {
         int at = 0;
         while (TryReadFrame(bytes[at..], out ArraySegment<byte> body))
         {
             var reader = new KafkaReader(body.Array!, body.Offset, body.Count);
-            long zxid = reader.ReadInt64();
+            zxid = reader.ReadInt64();
             long time = reader.ReadInt64();
             var changes = new List<Change>();
             for (int i = reader.ReadInt32(); i > 0; i--)
@@ -62,7 +67,28 @@ internal static class JournalFormat
             replay(new Transaction(zxid, time, changes));
             at += FrameBytes + body.Count;
         }
+        if (NextFrame(bytes, at + 1, zxid) is >= 0 and int next)
+        {
+            throw new CoordinationStoreException(
+                $"the cluster's journal is damaged at byte {at} and goes on at byte {next}: put a copy of it back, " +
+                $"or cut it to {at} bytes to go on without what came after");
+        }
         return at;
+    }
+
+    /// <summary>Where a whole transaction later than <paramref name="zxid"/> begins, or -1.</summary>
+    private static int NextFrame(ArraySegment<byte> bytes, int from, long zxid)
+    {
+        for (int at = from; at <= bytes.Count - FrameBytes - sizeof(long); at++)
+        {
+            long found = BinaryPrimitives.ReadInt64BigEndian(bytes[(at + FrameBytes)..]);
+            // The checksum is computed only where the number is a later one of the same opening.
+            if (found > zxid && found >> 32 == zxid >> 32 && TryReadFrame(bytes[at..], out _))
+            {
+                return at;
+            }
+        }
+        return -1;
     }
 
     public static void WriteSnapshot(KafkaWriter writer, NodeTree tree, int epoch)

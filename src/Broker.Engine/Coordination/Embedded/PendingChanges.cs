@@ -78,7 +78,7 @@ internal sealed class PendingChanges(NodeTree tree)
                 if (error == CoordinationError.None)
                 {
                     Put(operation.Path, node with { Version = node.Version + 1 });
-                    changes.Add(new Change(ChangeKind.Set, operation.Path, operation.Data, 0));
+                    changes.Add(new Change(ChangeKind.Set, operation.Path, operation.Data, node.EphemeralOwner));
                 }
                 return error;
             default:
@@ -142,7 +142,7 @@ internal sealed class PendingChanges(NodeTree tree)
         PendingNode parent = Find(parentPath);
         Put(parentPath, parent with { ChildCount = parent.ChildCount - 1 });
         Put(operation.Path, default);
-        changes.Add(new Change(ChangeKind.Delete, operation.Path, default, 0));
+        changes.Add(new Change(ChangeKind.Delete, operation.Path, default, node.EphemeralOwner));
         return CoordinationError.None;
     }
 

@@ -15,7 +15,7 @@ internal enum ChangeKind : byte
 /// <param name="Kind">What it does.</param>
 /// <param name="Path">The node.</param>
 /// <param name="Data">New data, of create and set.</param>
-/// <param name="SessionId">The owner of an ephemeral node that is created, 0 for a persistent one.</param>
+/// <param name="SessionId">The owner of the node, where it is ephemeral; 0 for a persistent one.</param>
 internal readonly record struct Change(ChangeKind Kind, string Path, ReadOnlyMemory<byte> Data, long SessionId);
 
 /// <summary>Changes that are made together. Replaying the same transactions in order makes the same tree.</summary>

@@ -142,6 +142,10 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         {
             return ErrorCode.NotLeaderOrFollower;
         }
+        if (replica.Log.IsFailed)
+        {
+            return ErrorCode.KafkaStorageError;
+        }
         long logEnd = replica.Log.LogEndOffset;
         if (target.FetchOffset < replica.Log.LogStartOffset || target.FetchOffset > logEnd)
         {

@@ -67,6 +67,9 @@ internal abstract class DiskFile : FileRegion, IDisposable
     /// <summary>Makes what was written survive a power failure.</summary>
     public abstract void Flush();
 
+    /// <summary>Gives the descriptor back until the file is used again. Nobody may be using it meanwhile.</summary>
+    public abstract void Rest();
+
     /// <summary>Gives the file another name; references to it stay good.</summary>
     public abstract void Rename(string path);
 

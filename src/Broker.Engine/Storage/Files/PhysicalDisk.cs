@@ -2,6 +2,7 @@
 #pragma warning disable RS0030
 
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Broker.Engine.Storage.Files;
 
@@ -33,8 +34,7 @@ internal sealed class PhysicalDisk : Disk
     public override void Replace(string path, ReadOnlySpan<byte> content, bool sync)
     {
         string beside = path + ".tmp";
-        using (Microsoft.Win32.SafeHandles.SafeFileHandle handle =
-            File.OpenHandle(beside, FileMode.Create, FileAccess.Write, FileShare.None))
+        using (SafeFileHandle handle = Guard(beside, static p => File.OpenHandle(p, FileMode.Create, FileAccess.Write, FileShare.None)))
         {
             RandomAccess.Write(handle, content, 0);
             if (sync)
@@ -42,28 +42,40 @@ internal sealed class PhysicalDisk : Disk
                 RandomAccess.FlushToDisk(handle);
             }
         }
-        File.Move(beside, path, overwrite: true);
+        Rename(beside, path);
         if (sync)
         {
             SyncDirectory(System.IO.Path.GetDirectoryName(path)!);
         }
     }
 
-    public override void Delete(string path) => File.Delete(path);
+    public override void Delete(string path)
+    {
+        try
+        {
+            Guard(path, File.Delete);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Its directory was renamed or deleted meanwhile: the file is gone from here, as asked.
+        }
+    }
 
-    public override void Rename(string from, string to) => File.Move(from, to, overwrite: true);
+    public override void Rename(string from, string to) =>
+        Guard((from, to), static names => File.Move(names.from, names.to, overwrite: true));
 
     public override bool DirectoryExists(string path) => Directory.Exists(path);
 
-    public override void CreateDirectory(string path) => Directory.CreateDirectory(path);
+    public override void CreateDirectory(string path) => Guard(path, static p => Directory.CreateDirectory(p));
 
-    public override void RenameDirectory(string from, string to) => Directory.Move(from, to);
+    public override void RenameDirectory(string from, string to) =>
+        Guard((from, to), static names => Directory.Move(names.from, names.to));
 
     public override void DeleteDirectory(string path)
     {
         if (Directory.Exists(path))
         {
-            Directory.Delete(path, recursive: true);
+            Guard(path, static p => Directory.Delete(p, recursive: true));
         }
     }
 
@@ -96,6 +108,25 @@ internal sealed class PhysicalDisk : Disk
             return null;
         }
     }
+
+    /// <summary>Missing rights are a failure of the disk like any other.</summary>
+    internal static TResult Guard<TState, TResult>(TState state, Func<TState, TResult> work)
+    {
+        try
+        {
+            return work(state);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    internal static void Guard<TState>(TState state, Action<TState> work) => Guard((state, work), static both =>
+    {
+        both.work(both.state);
+        return 0;
+    });
 
     public override (long Total, long Free) Volume(string path)
     {

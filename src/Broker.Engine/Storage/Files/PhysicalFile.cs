@@ -73,13 +73,25 @@ internal sealed class PhysicalFile : DiskFile
 
     public override void Flush() => RandomAccess.FlushToDisk(_handle ?? OpenHandle());
 
+    public override void Rest()
+    {
+        lock (_lock)
+        {
+            if (_references == 1 && !_disposed)
+            {
+                _handle?.Dispose();
+                _handle = null;
+            }
+        }
+    }
+
     public override void Rename(string path)
     {
         lock (_lock)
         {
             if (File.Exists(_path))
             {
-                File.Move(_path, path, overwrite: true);
+                PhysicalDisk.Guard((_path, path), static names => File.Move(names._path, names.path, overwrite: true));
             }
             _path = path;
         }
@@ -105,7 +117,8 @@ internal sealed class PhysicalFile : DiskFile
             if (_handle is null)
             {
                 ObjectDisposedException.ThrowIf(_disposed && _references == 0, this);
-                _handle = File.OpenHandle(_path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+                _handle = PhysicalDisk.Guard(_path, static path => File.OpenHandle(
+                    path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
             }
             return _handle;
         }

@@ -5,16 +5,18 @@ namespace Broker.Engine.Storage.Index;
 /// <summary>
 /// The entries of one index file, of a fixed size each. Those of the active segment live in memory, compact and growing,
 /// and are written to the file when it is rolled, flushed or closed: the log itself is what makes them durable. Those of an
-/// older segment are read from the file by position, so that they cost no memory. One writer; readers at any time.
+/// older segment are read from the file by position, so that they cost no memory. Entries are appended, truncated, sealed and
+/// unsealed under the log's lock; they are written at any time; readers take no lock.
 /// </summary>
 internal sealed class EntryLog : IDisposable
 {
+    private readonly Lock _writing = new();
     private readonly DiskFile _file;
     private readonly int _entryBytes;
-    private byte[] _memory = [];
-    private int _memoryFrom;
+    private Memory _memory;
     private volatile int _count;
     private int _written;
+    private bool _isMade;
 
     /// <param name="file">The index file.</param>
     /// <param name="entryBytes">8 for offsets, 12 for times.</param>
@@ -23,9 +25,10 @@ internal sealed class EntryLog : IDisposable
     {
         _file = file;
         _entryBytes = entryBytes;
-        _memoryFrom = count;
+        _memory = new Memory([], count);
         _written = count;
         _count = count;
+        _isMade = count > 0;
     }
 
     public DiskFile File => _file;
@@ -37,79 +40,96 @@ internal sealed class EntryLog : IDisposable
 
     public void Append(ReadOnlySpan<byte> entry)
     {
-        int at = (_count - _memoryFrom) * _entryBytes;
-        if (at + _entryBytes > _memory.Length)
+        Memory memory = _memory;
+        int at = (_count - memory.From) * _entryBytes;
+        if (at + _entryBytes > memory.Bytes.Length)
         {
-            byte[] larger = new byte[Math.Max(_entryBytes * 32, _memory.Length * 2)];
-            _memory.AsSpan(0, at).CopyTo(larger);
-            Volatile.Write(ref _memory, larger);
+            byte[] larger = new byte[Math.Max(_entryBytes * 32, memory.Bytes.Length * 2)];
+            memory.Bytes.AsSpan(0, at).CopyTo(larger);
+            memory = new Memory(larger, memory.From);
+            Volatile.Write(ref _memory, memory);
         }
-        entry.CopyTo(_memory.AsSpan(at));
+        entry.CopyTo(memory.Bytes.AsSpan(at));
         _count++;
     }
 
     public void Get(int index, Span<byte> entry)
     {
-        if (index >= Volatile.Read(ref _memoryFrom))
+        // Read after the count that the caller saw: what is not in it is in the file.
+        Memory memory = Volatile.Read(ref _memory);
+        long at = ((long)index - memory.From) * _entryBytes;
+        if (at >= 0 && at + _entryBytes <= memory.Bytes.Length)
         {
-            // The array is read after the count that the caller saw: it holds at least that many.
-            byte[] memory = Volatile.Read(ref _memory);
-            int at = (index - _memoryFrom) * _entryBytes;
-            if (at >= 0 && at + _entryBytes <= memory.Length)
-            {
-                memory.AsSpan(at, _entryBytes).CopyTo(entry);
-                return;
-            }
+            memory.Bytes.AsSpan((int)at, _entryBytes).CopyTo(entry);
         }
-        if (_file.Read(entry, (long)index * _entryBytes) < _entryBytes)
+        else if (_file.Read(entry, (long)index * _entryBytes) < _entryBytes)
         {
             throw new IOException($"index {_file.Path} ends before entry {index}");
         }
     }
 
-    /// <summary>Brings the file up to date. One caller at a time, beside the writer.</summary>
+    /// <summary>Brings the file up to date, and makes it where there is none.</summary>
     public void Write()
     {
-        int count = _count;
-        int unwritten = count - _written;
-        if (unwritten > 0)
+        lock (_writing)
         {
-            byte[] memory = Volatile.Read(ref _memory);
-            _file.Write(memory.AsSpan((_written - _memoryFrom) * _entryBytes, unwritten * _entryBytes), (long)_written * _entryBytes);
-            _written = count;
+            int count = _count;
+            int unwritten = count - _written;
+            if (!_isMade)
+            {
+                _file.SetLength(0);   // whatever lay under this name is not this index
+                _isMade = true;
+            }
+            Memory memory = Volatile.Read(ref _memory);
+            if (unwritten > 0)
+            {
+                _file.Write(
+                    memory.Bytes.AsSpan((_written - memory.From) * _entryBytes, unwritten * _entryBytes), (long)_written * _entryBytes);
+                _written = count;
+            }
+            if (memory.From == 0)
+            {
+                _file.Rest();   // all entries are in memory, nobody reads the file
+            }
         }
+    }
+
+    /// <summary>Brings the file up to date and makes it survive a power failure.</summary>
+    public void Sync()
+    {
+        Write();
+        _file.Flush();
     }
 
     /// <summary>Writes everything and lets the memory go: the segment is no longer the active one.</summary>
     public void Seal()
     {
-        Write();
-        // A reader between these two falls through to the file, which holds all entries now.
-        Volatile.Write(ref _memoryFrom, int.MaxValue);
-        Volatile.Write(ref _memory, []);
-    }
-
-    /// <summary>Takes entries again after <see cref="Seal"/>: what came after the segment was cut off.</summary>
-    public void Unseal()
-    {
-        Volatile.Write(ref _memory, []);
-        Volatile.Write(ref _memoryFrom, _count);
+        lock (_writing)
+        {
+            Write();
+            Volatile.Write(ref _memory, new Memory([], _count));
+        }
     }
 
     /// <summary>Forgets the entries from <paramref name="count"/> on; the file is cut too.</summary>
     public void Truncate(int count)
     {
-        if (count >= _count)
+        lock (_writing)
         {
-            return;
+            if (count >= _count)
+            {
+                return;
+            }
+            Write();
+            _file.SetLength((long)count * _entryBytes);
+            _written = count;
+            _count = count;
+            Volatile.Write(ref _memory, new Memory([], count));
         }
-        Write();
-        _file.SetLength((long)count * _entryBytes);
-        _memory = [];
-        _memoryFrom = count;
-        _written = count;
-        _count = count;
     }
 
     public void Dispose() => _file.Dispose();
+
+    /// <summary>Entries from number <paramref name="From"/> on, replaced as one so that a reader never mixes two states.</summary>
+    private sealed record Memory(byte[] Bytes, int From);
 }

@@ -64,13 +64,11 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
     /// <summary>Forgets what points at or beyond <paramref name="offset"/>.</summary>
     public void TruncateTo(long offset) => _entries.Truncate(Floor(offset - 1, out int index) ? index + 1 : 0);
 
-    public void Clear() => _entries.Truncate(0);
-
     public void Write() => _entries.Write();
 
-    public void Seal() => _entries.Seal();
+    public void Sync() => _entries.Sync();
 
-    public void Unseal() => _entries.Unseal();
+    public void Seal() => _entries.Seal();
 
     public void Dispose() => _entries.Dispose();
 }

@@ -78,13 +78,11 @@ internal sealed class TimeIndex(DiskFile file, long baseOffset, int count) : IDi
         _entries.Truncate(count);
     }
 
-    public void Clear() => _entries.Truncate(0);
-
     public void Write() => _entries.Write();
 
-    public void Seal() => _entries.Seal();
+    public void Sync() => _entries.Sync();
 
-    public void Unseal() => _entries.Unseal();
+    public void Seal() => _entries.Seal();
 
     public void Dispose() => _entries.Dispose();
 }

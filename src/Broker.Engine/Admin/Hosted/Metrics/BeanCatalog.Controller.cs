@@ -18,10 +18,11 @@ internal static partial class BeanCatalog
         Gauge(ControllerDomain, "KafkaController", "GlobalPartitionCount", b => Partitions(b, _ => true)),
         Gauge(ControllerDomain, "KafkaController", "OfflinePartitionsCount", b => Partitions(b, p => p.Leader < 0)),
         Gauge(ControllerDomain, "KafkaController", "PreferredReplicaImbalanceCount", b => Partitions(b, p => p.Replicas is [var first, ..] && p.Leader != first)),
-        Gauge(ControllerDomain, "KafkaController", "TopicsToDeleteCount", b => Active(b)?.Deletions.Topics ?? 0),
-        Gauge(ControllerDomain, "KafkaController", "ReplicasToDeleteCount", b => Active(b)?.Deletions.Replicas ?? 0),
-        Gauge(ControllerDomain, "KafkaController", "TopicsIneligibleToDeleteCount", b => Active(b)?.Deletions.TopicsWaiting ?? 0),
-        Gauge(ControllerDomain, "KafkaController", "ReplicasIneligibleToDeleteCount", b => Active(b)?.Deletions.ReplicasWaiting ?? 0),
+        // A deletion waits for nobody: brokers that are away learn of it as they return.
+        Gauge(ControllerDomain, "KafkaController", "TopicsToDeleteCount", _ => 0),
+        Gauge(ControllerDomain, "KafkaController", "ReplicasToDeleteCount", _ => 0),
+        Gauge(ControllerDomain, "KafkaController", "TopicsIneligibleToDeleteCount", _ => 0),
+        Gauge(ControllerDomain, "KafkaController", "ReplicasIneligibleToDeleteCount", _ => 0),
         Gauge(ControllerDomain, "ControllerEventManager", "EventQueueSize", b => b.Membership.Metrics.QueueSize),
         new(ControllerDomain, "ControllerEventManager", "EventQueueTimeMs", BeanKind.Histogram, (b, sink) =>
             sink.Histogram(default, b.Membership.Metrics.QueueTimes)),

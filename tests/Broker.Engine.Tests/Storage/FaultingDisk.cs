@@ -1,0 +1,309 @@
+using Broker.Engine.Storage.Files;
+using Microsoft.Win32.SafeHandles;
+
+namespace Broker.Engine.Tests.Storage;
+
+/// <summary>
+/// A disk in memory that can be killed and can fail: a write may stop in the middle (a short write, a full disk), a sync may
+/// fail, and after <see cref="Crash"/> the files are as the kernel would show them. Thread-safe.
+/// </summary>
+internal sealed class FaultingDisk : Disk
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Content> _files = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _directories = new(StringComparer.Ordinal);
+
+    /// <summary>Called before each write of a file with its name and length; what it returns is written, and where that is
+    /// less, the write fails.</summary>
+    public Func<string, int, int>? OnWrite { get; set; }
+
+    /// <summary>Called before each sync; true lets it fail.</summary>
+    public Func<string, bool>? OnSync { get; set; }
+
+    public int Syncs { get; private set; }
+
+    /// <summary>The content of a file, for tests that damage it.</summary>
+    public byte[] this[string path]
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _files[path].Bytes.ToArray();
+            }
+        }
+        set
+        {
+            lock (_lock)
+            {
+                _files[path] = new Content { Bytes = [.. value] };
+            }
+        }
+    }
+
+    public bool Exists(string path) => LengthOf(path) >= 0;
+
+    /// <summary>A copy of what is on the disk now, without the faults: the process was killed.</summary>
+    public FaultingDisk Crash()
+    {
+        var copy = new FaultingDisk();
+        lock (_lock)
+        {
+            foreach ((string path, Content content) in _files)
+            {
+                copy._files[path] = new Content { Bytes = [.. content.Bytes] };
+            }
+            copy._directories.UnionWith(_directories);
+        }
+        return copy;
+    }
+
+    public override DiskFile Open(string path) => new OpenFile(this, path);
+
+    public override long LengthOf(string path)
+    {
+        lock (_lock)
+        {
+            return _files.TryGetValue(path, out Content? content) ? content.Bytes.Count : -1;
+        }
+    }
+
+    public override byte[]? ReadAll(string path)
+    {
+        lock (_lock)
+        {
+            return _files.TryGetValue(path, out Content? content) ? [.. content.Bytes] : null;
+        }
+    }
+
+    public override void Replace(string path, ReadOnlySpan<byte> content, bool sync)
+    {
+        var made = new Content();
+        Write(path, made, content, 0);
+        lock (_lock)
+        {
+            _files[path] = made;
+        }
+    }
+
+    private void Write(string path, Content content, ReadOnlySpan<byte> bytes, long position)
+    {
+        int allowed = OnWrite?.Invoke(path, bytes.Length) ?? bytes.Length;
+        lock (_lock)
+        {
+            if (allowed > 0)
+            {
+                content.Write(bytes[..Math.Min(allowed, bytes.Length)], (int)position);
+            }
+        }
+        if (allowed < bytes.Length)
+        {
+            throw new IOException($"No space left on device : '{path}'");
+        }
+    }
+
+    public override void Delete(string path)
+    {
+        lock (_lock)
+        {
+            _files.Remove(path);
+        }
+    }
+
+    public override void Rename(string from, string to)
+    {
+        lock (_lock)
+        {
+            if (_files.Remove(from, out Content? content))
+            {
+                _files[to] = content;
+            }
+        }
+    }
+
+    public override bool DirectoryExists(string path)
+    {
+        lock (_lock)
+        {
+            return _directories.Contains(path);
+        }
+    }
+
+    public override void CreateDirectory(string path)
+    {
+        lock (_lock)
+        {
+            _directories.Add(path);
+        }
+    }
+
+    public override void RenameDirectory(string from, string to)
+    {
+        lock (_lock)
+        {
+            _directories.Remove(from);
+            _directories.Add(to);
+            foreach (string path in _files.Keys.Where(p => Path.GetDirectoryName(p) == from).ToArray())
+            {
+                _files.Remove(path, out Content? content);
+                _files[Path.Combine(to, Path.GetFileName(path))] = content!;
+            }
+        }
+    }
+
+    public override void DeleteDirectory(string path)
+    {
+        lock (_lock)
+        {
+            _directories.Remove(path);
+            foreach (string file in _files.Keys.Where(p => Path.GetDirectoryName(p) == path).ToArray())
+            {
+                _files.Remove(file);
+            }
+        }
+    }
+
+    public override IReadOnlyList<string> FilesIn(string path)
+    {
+        lock (_lock)
+        {
+            return [.. _files.Keys.Where(p => Path.GetDirectoryName(p) == path).Select(p => Path.GetFileName(p)!)];
+        }
+    }
+
+    public override IReadOnlyList<string> DirectoriesIn(string path)
+    {
+        lock (_lock)
+        {
+            return [.. _directories.Where(p => Path.GetDirectoryName(p) == path).Select(p => Path.GetFileName(p)!)];
+        }
+    }
+
+    public override void SyncDirectory(string path)
+    {
+    }
+
+    public override IDisposable? TryLock(string path) => new Nothing();
+
+    public override (long Total, long Free) Volume(string path) => (1L << 40, 1L << 39);
+
+    private sealed class Nothing : IDisposable
+    {
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class Content
+    {
+        public List<byte> Bytes { get; init; } = [];
+
+        public void Write(ReadOnlySpan<byte> bytes, int position)
+        {
+            int end = position + bytes.Length;
+            if (Bytes.Count < end)
+            {
+                System.Runtime.InteropServices.CollectionsMarshal.SetCount(Bytes, end);
+            }
+            bytes.CopyTo(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Bytes)[position..]);
+        }
+    }
+
+    private sealed class OpenFile(FaultingDisk disk, string path) : DiskFile
+    {
+        private Content? _content;
+        private string _path = path;
+        private bool _disposed;
+
+        public override string Path => _path;
+
+        public override SafeFileHandle? Handle => null;
+
+        public override long Length
+        {
+            get
+            {
+                lock (disk._lock)
+                {
+                    return Open().Bytes.Count;
+                }
+            }
+        }
+
+        private Content Open()
+        {
+            if (_content is null)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                if (!disk._files.TryGetValue(_path, out _content))
+                {
+                    disk._files[_path] = _content = new Content();
+                }
+            }
+            return _content;
+        }
+
+        public override bool TryAddReference() => !_disposed;
+
+        public override void ReleaseReference()
+        {
+        }
+
+        public override int Read(Span<byte> destination, long position)
+        {
+            lock (disk._lock)
+            {
+                List<byte> bytes = Open().Bytes;
+                int length = Math.Clamp(bytes.Count - (int)position, 0, destination.Length);
+                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes).Slice(length == 0 ? 0 : (int)position, length).CopyTo(destination);
+                return length;
+            }
+        }
+
+        public override void Write(ReadOnlySpan<byte> bytes, long position)
+        {
+            Content content;
+            lock (disk._lock)
+            {
+                content = Open();
+            }
+            disk.Write(_path, content, bytes, position);
+        }
+
+        public override void SetLength(long length)
+        {
+            lock (disk._lock)
+            {
+                System.Runtime.InteropServices.CollectionsMarshal.SetCount(Open().Bytes, (int)length);
+            }
+        }
+
+        public override void Flush()
+        {
+            if (disk.OnSync?.Invoke(_path) == true)
+            {
+                throw new IOException($"Input/output error : '{_path}'");
+            }
+            lock (disk._lock)
+            {
+                disk.Syncs++;
+            }
+        }
+
+        public override void Rest()
+        {
+            lock (disk._lock)
+            {
+                _content = null;
+            }
+        }
+
+        public override void Rename(string path)
+        {
+            disk.Rename(_path, path);
+            _path = path;
+        }
+
+        public override void Dispose() => _disposed = true;
+    }
+}
