@@ -1,6 +1,7 @@
 using Broker.Engine.Configuration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
+using Broker.Engine.Metadata;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Timing;
 using Microsoft.Extensions.Logging;
@@ -13,6 +14,9 @@ namespace Broker.Engine;
 /// </summary>
 public sealed class HostedCluster : IAsyncDisposable
 {
+    /// <summary>How long the start waits for the brokers to see each other, milliseconds; it goes on all the same then.</summary>
+    private const long SeesAllWaitMs = 10_000;
+
     private readonly IReadOnlyList<BrokerConfig> _configs;
     private readonly string _dataDirectory;
     private readonly TimeProvider _time;
@@ -81,6 +85,7 @@ public sealed class HostedCluster : IAsyncDisposable
             { PortableTransport = _portable };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(_brokers.Select(SeesAllAsync)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is BrokerStartException or CoordinationStoreException or ConfigException)
         {
@@ -107,8 +112,15 @@ public sealed class HostedCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether every broker that should run serves.</summary>
-    public bool IsReady => _brokers.Length > 0 && Array.TrueForAll(_brokers, b => b.IsServing);
+    /// <summary>A topic made at once must spread over all brokers, whichever of them is asked.</summary>
+    private Task SeesAllAsync(HostedBroker broker) => broker.Server is { } server
+        ? server.Waits.WaitAsync(SeesAll, SeesAllWaitMs, $"broker {broker.Id} sees the others") : Task.CompletedTask;
+
+    private bool SeesAll(MetadataImage image) => Array.TrueForAll(_brokers, b => image.IsAlive(b.Id));
+
+    /// <summary>Whether every broker serves and sees the others.</summary>
+    public bool IsReady => _brokers.Length > 0
+        && Array.TrueForAll(_brokers, b => b.IsServing && b.Server is { } server && SeesAll(server.Metadata.Current));
 
     /// <summary>Stops every broker cleanly.</summary>
     public async Task StopAsync() => await Task.WhenAll(_brokers.Select(b => b.StopAsync())).ConfigureAwait(false);

@@ -72,4 +72,36 @@ public class JavaToolTests(SharedHost host) : IClassFixture<SharedHost>
             Assert.DoesNotContain(complaint, dumped, StringComparison.OrdinalIgnoreCase);
         }
     }
+
+    [Fact]
+    public async Task Files_RolledCompressedAndRecovered_AreReadByDumpLogWithTheirIndexes()
+    {
+        Tools();
+        await using HostProcess own = await HostProcess.StartAsync(
+            brokers: 1, ["--override", "log.segment.bytes=1048576", "--override", "log.index.interval.bytes=500"]);
+        var random = new Random(5);
+        string input = string.Concat(Enumerable.Range(0, 20_000).Select(i => $"value {i} {random.NextInt64()} {random.NextInt64()} {random.NextInt64()}\n"));
+        foreach (string codec in new[] { "none", "gzip", "snappy", "lz4", "zstd" })
+        {
+            (await Command.RunAsync("kcat", ["-b", own.Bootstrap, "-P", "-t", "mixed", "-z", codec, "-X", "batch.num.messages=100"], input)).Succeeded("kcat");
+        }
+        await own.KillAsync();
+        string partition = Path.Combine(own.DataDirectory, "broker-0", "mixed-0");
+        await using (FileStream torn = File.Open(Directory.GetFiles(partition, "*.log").Order(StringComparer.Ordinal).Last(), FileMode.Append))
+        {
+            torn.Write(new byte[100]);
+        }
+        await own.StartAgainAsync();
+        (await Command.RunAsync("kcat", ["-b", own.Bootstrap, "-P", "-t", "mixed"], input)).Succeeded("kcat");
+        await own.StopAsync();
+        string[] files = Directory.GetFiles(partition, "0*");
+        Assert.True(files.Count(f => f.EndsWith(".log", StringComparison.Ordinal)) > 3);
+        string logs = await RunAsync("4.3", "dump-log", ["--deep-iteration", "--files", string.Join(',', files)]);
+        string indexes = await RunAsync(
+            "4.3", "dump-log", ["--index-sanity-check", "--files", string.Join(',', files.Where(f => f.EndsWith("index", StringComparison.Ordinal)))]);
+        foreach (string complaint in new[] { "isvalid: false", "Mismatches", "Non-consecutive", "Exception", "Found " })
+        {
+            Assert.DoesNotContain(complaint, logs + indexes, StringComparison.OrdinalIgnoreCase);
+        }
+    }
 }

@@ -141,7 +141,7 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
             {
                 if (records.Current.Offset >= next)
                 {
-                    string value = Encoding.ASCII.GetString(records.Current.Value).TrimEnd('.');
+                    string value = Encoding.ASCII.GetString(records.Current.Value.Span).TrimEnd('.');
                     found.Add((records.Current.Offset, long.Parse(value, CultureInfo.InvariantCulture)));
                 }
             }

@@ -33,13 +33,14 @@ internal sealed partial class ClusterController
         // Those that came learn of everything; the others of who is alive, and of what changes below.
         List<ControlledPartition> all = [.. Shown().SelectMany(t => t.Partitions.Values)];
         List<ControlledPartition> changed = await ElectLeadersAsync(all).ConfigureAwait(false);
-        SendMetadata(_channels.Values.Where(c => come.Contains(c.Broker.Id)), all);
-        SendMetadata(_channels.Values.Where(c => !come.Contains(c.Broker.Id)), changed);
+        // Roles before metadata: a broker that shows itself as a leader leads.
         foreach (BrokerChannel channel in _channels.Values)
         {
             bool isNew = come.Contains(channel.Broker.Id);
             SendRoles(channel, (isNew ? all : changed).Where(p => p.Replicas.Contains(channel.Broker.Id)), isNew);
         }
+        SendMetadata(_channels.Values.Where(c => come.Contains(c.Broker.Id)), all);
+        SendMetadata(_channels.Values.Where(c => !come.Contains(c.Broker.Id)), changed);
     }
 
     private async Task<Dictionary<int, BrokerRegistration>> LiveBrokersAsync()

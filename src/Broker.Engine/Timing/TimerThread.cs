@@ -87,14 +87,15 @@ internal sealed partial class TimerThread : IDisposable
                 }
                 next = Math.Min(next, _wakeAtMs);
                 Volatile.Write(ref _wakeAtMs, next);
-                long wait = next == long.MaxValue ? Timeout.Infinite : Math.Min(next - _clock.NowMs, int.MaxValue);
-                if (wait == Timeout.Infinite)
+                // A deadline may have passed meanwhile: -1 ms is not Monitor's -1, which is for ever.
+                long wait = next - _clock.NowMs;
+                if (next == long.MaxValue)
                 {
                     Monitor.Wait(_gate);
                 }
                 else if (wait > 0)
                 {
-                    Monitor.Wait(_gate, (int)wait);
+                    Monitor.Wait(_gate, (int)Math.Min(wait, int.MaxValue));
                 }
             }
         }

@@ -27,6 +27,7 @@ public sealed class PurgatoryStressTests
             var random = new Random(seed + (n * 31));
             while (!Volatile.Read(ref stop))
             {
+                Thread.Yield();
                 Key key = keys[random.Next(Keys)];
                 Interlocked.Increment(ref key.Value);
                 key.Watchers.CheckAndComplete();
@@ -56,7 +57,7 @@ public sealed class PurgatoryStressTests
         for (int n = 0; n < ArmingsPerThread; n++)
         {
             Wait operation = operations[random.Next(operations.Length)];
-            ended += operation.EndLast(random.Next(4) == 0);
+            ended += operation.EndLast(random.Next(4) == 0, purgatory.Timer);
             Key a = keys[random.Next(Keys)];
             Key b = keys[random.Next(Keys)];
             // Some wait for what never comes and end by their deadline.
@@ -65,7 +66,7 @@ public sealed class PurgatoryStressTests
         }
         foreach (Wait operation in operations)
         {
-            ended += operation.EndLast(abandon: false);
+            ended += operation.EndLast(abandon: false, purgatory.Timer);
         }
         return ended;
     }
@@ -93,7 +94,7 @@ public sealed class PurgatoryStressTests
         }
 
         /// <summary>Waits for the end of the last arming; 1 when there was one.</summary>
-        public long EndLast(bool abandon)
+        public long EndLast(bool abandon, EngineTimer timer)
         {
             if (_key is null)
             {
@@ -104,7 +105,9 @@ public sealed class PurgatoryStressTests
                 _completed++;
                 _done.Set();
             }
-            Assert.True(_done.Wait(10_000), "an operation was forgotten");
+            Assert.True(
+                _done.Wait(20_000),
+                $"an operation was forgotten: armed {IsArmed}, due {DueMs}, now {timer.Clock.NowMs}, next {timer.NextDueMs}, pending {timer.Pending}");
             Assert.Equal(_begun, Volatile.Read(ref _completed));
             _key = null;
             return 1;

@@ -43,7 +43,7 @@ public sealed class LogModelTests
         {
             _random = new Random(seed);
             _fixture = new LogFixture(
-                _disk, "/logs", LogFixture.NewConfig(segmentBytes: _random.Next(300, 3_000), indexIntervalBytes: _random.Next(0, 400)));
+                _disk, "/logs", LogFixture.NewConfig(segmentBytes: _random.Next(700, 3_000), indexIntervalBytes: _random.Next(0, 400)));
             _fixture.Open();
         }
 
