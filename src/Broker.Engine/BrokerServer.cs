@@ -232,10 +232,14 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
-        if (after.Topics.Count < before.Topics.Count)
+        // A topic made again under its name has another id: what was committed of the old one is not of it.
+        if (!ReferenceEquals(before.TopicNames, after.TopicNames))
         {
-            HashSet<string> gone = [.. before.Topics.Keys.Where(t => !after.Topics.ContainsKey(t))];
-            Workers.Run(() => Groups.OnTopicsDeleted(gone));
+            HashSet<string> gone = [.. before.TopicNames.Where(t => !after.TopicNames.ContainsKey(t.Key)).Select(t => t.Value)];
+            if (gone.Count > 0)
+            {
+                Workers.Run(() => Groups.OnTopicsDeleted(gone));
+            }
         }
     }
 

@@ -14,20 +14,31 @@ internal enum GroupState
 }
 
 /// <summary>An offset that a group committed.</summary>
-internal sealed record CommittedOffset(long Offset, int LeaderEpoch, string Metadata, long CommitMs, Guid TopicId);
+/// <param name="Offset">The next record to read.</param>
+/// <param name="LeaderEpoch">Leader epoch of the record before it, or -1.</param>
+/// <param name="Metadata">The client's own words.</param>
+/// <param name="CommitMs">When it was committed, Unix milliseconds.</param>
+/// <param name="TopicId">The topic's id, where it is known.</param>
+/// <param name="ExpireMs">When it ends, where an old client said so (OffsetCommit v2 to v4); -1 otherwise.</param>
+internal sealed record CommittedOffset(long Offset, int LeaderEpoch, string Metadata, long CommitMs, Guid TopicId, long ExpireMs = -1);
 
 /// <summary>
 /// A group of the classic protocol: its members, what they agreed on, and its offsets. It decides and remembers; it does no I/O.
 /// After Kafka's ClassicGroup. Belongs to <see cref="Lock"/>.
 /// </summary>
-internal sealed class ClassicGroup(string groupId)
+internal sealed class ClassicGroup(string groupId, int partition)
 {
+    private const string ConsumerType = "consumer";
+
     private readonly Dictionary<string, GroupMember> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _static = new(StringComparer.Ordinal);
 
     public Lock Lock { get; } = new();
 
     public string GroupId { get; } = groupId;
+
+    /// <summary>The partition of <c>__consumer_offsets</c> that keeps it.</summary>
+    public int Partition { get; } = partition;
 
     public GroupState State { get; private set; } = GroupState.Empty;
 
@@ -53,6 +64,14 @@ internal sealed class ClassicGroup(string groupId)
     public HashSet<string> PendingSyncs { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<TopicPartition, CommittedOffset> Offsets { get; } = [];
+
+    /// <summary>Topics that the members of this generation read; null where that cannot be told.</summary>
+    public IReadOnlySet<string>? Subscribed { get; private set; }
+
+    public bool IsConsumerGroup => ProtocolType == ConsumerType;
+
+    /// <summary>Members whose join waits for the rebalance.</summary>
+    public int AwaitingJoin => _members.Values.Count(m => m.Joining is not null);
 
     /// <summary>Ends the rebalance at its deadline.</summary>
     public GroupTimer? Rebalance { get; set; }
@@ -170,25 +189,19 @@ internal sealed class ClassicGroup(string groupId)
             Protocol = SelectProtocol();
             MoveTo(GroupState.CompletingRebalance, nowMs);
         }
+        UpdateSubscribed();
     }
 
-    /// <summary>Topics that members of a consumer group subscribe to; null when that cannot be told.</summary>
-    public HashSet<string>? SubscribedTopics()
+    /// <summary>Whether members read a topic; of a consumer group whose subscriptions cannot be read, it must be supposed.</summary>
+    public bool IsSubscribedTo(string topic) => Subscribed?.Contains(topic) ?? IsConsumerGroup;
+
+    /// <summary>Finds out what the members read, for a new generation (Kafka: ClassicGroup.computeSubscribedTopics).</summary>
+    public void UpdateSubscribed()
     {
-        if (ProtocolType != "consumer" || Protocol is null)
-        {
-            return ProtocolType is null or "consumer" && _members.Count == 0 ? [] : null;
-        }
         var topics = new HashSet<string>(StringComparer.Ordinal);
-        foreach (GroupMember member in _members.Values)
-        {
-            byte[] metadata = member.MetadataOf(Protocol);
-            if (TryReadTopics(metadata, topics) is false)
-            {
-                return null;
-            }
-        }
-        return topics;
+        bool isKnown = IsConsumerGroup
+            && (_members.Count == 0 || (Protocol is { } p && _members.Values.All(m => TryReadTopics(m.MetadataOf(p), topics))));
+        Subscribed = isKnown ? topics : null;
     }
 
     private static bool TryReadTopics(byte[] metadata, HashSet<string> topics)
@@ -196,9 +209,9 @@ internal sealed class ClassicGroup(string groupId)
         try
         {
             var reader = new KafkaReader(metadata, 0, metadata.Length);
-            short version = reader.ReadInt16();
+            _ = reader.ReadInt16();
             var subscription = new ConsumerProtocolSubscription();
-            subscription.Read(ref reader, Math.Clamp(version, (short)0, (short)3));
+            subscription.Read(ref reader, 0);   // every version begins as version 0 does
             topics.UnionWith(subscription.Topics);
             return true;
         }

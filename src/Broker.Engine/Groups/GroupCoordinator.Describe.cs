@@ -9,7 +9,7 @@ internal sealed partial class GroupCoordinator
 
     public DescribeGroupsResponse.DescribedGroup Describe(string groupId)
     {
-        var described = new DescribeGroupsResponse.DescribedGroup { GroupId = groupId, ErrorCode = Check(groupId) };
+        var described = new DescribeGroupsResponse.DescribedGroup { GroupId = groupId, ErrorCode = Check(groupId, emptyAllowed: true) };
         if (described.ErrorCode != ErrorCode.None)
         {
             return described;

@@ -30,13 +30,17 @@ internal sealed partial class GroupCoordinator
             {
                 return new(JoinError(request.MemberId, ErrorCode.UnknownMemberId));
             }
-            group = _groups.GetOrAdd(request.GroupId, static id => new ClassicGroup(id));
+            group = GetOrAdd(request.GroupId);
         }
         lock (group.Lock)
         {
-            if (group.State == GroupState.Dead)
+            if (!IsInUse(group))
             {
                 return new(JoinError(request.MemberId, ErrorCode.CoordinatorNotAvailable));
+            }
+            if (!HasRoomFor(group, request.MemberId))
+            {
+                return new(TurnAway(group, request.MemberId));
             }
             var joiner = new Joiner(
                 request, version, clientId, clientHost, [.. request.Protocols.Select(p => KeyValuePair.Create(p.Name, p.Metadata.ToArray()))]);
@@ -48,6 +52,29 @@ internal sealed partial class GroupCoordinator
         }
     }
 
+    /// <summary>Whether group.max.size lets somebody in. In a rebalance those count who have joined: of a group that is too
+    /// large, the last to come are turned away (Kafka: GroupMetadataManager.acceptJoiningMember).</summary>
+    private bool HasRoomFor(ClassicGroup group, string memberId) => group.State switch
+    {
+        GroupState.Empty => true,
+        GroupState.PreparingRebalance => group.Find(memberId) is { Joining: not null } || group.AwaitingJoin < Options.SizeMax,
+        _ => group.Find(memberId) is not null || group.Count < Options.SizeMax,
+    };
+
+    private static JoinGroupResponse TurnAway(ClassicGroup group, string memberId)
+    {
+        if (group.Find(memberId) is { } member)
+        {
+            member.Heartbeat.Cancel();
+            group.Remove(member);
+        }
+        if (group.PendingMembers.Remove(memberId, out GroupTimer? pending))
+        {
+            pending.Cancel();
+        }
+        return JoinError("", ErrorCode.GroupMaxSizeReached);
+    }
+
     private ValueTask<JoinGroupResponse> JoinUnknown(ClassicGroup group, Joiner joiner)
     {
         string? instance = joiner.Request.GroupInstanceId;
@@ -55,10 +82,6 @@ internal sealed partial class GroupCoordinator
         if (instance is not null && group.MemberOf(instance) is { } oldId)
         {
             return ReplaceStatic(group, joiner, group.Find(oldId)!, id);
-        }
-        if (group.Count + group.PendingMembers.Count >= Options.SizeMax)
-        {
-            return new(JoinError("", ErrorCode.GroupMaxSizeReached));
         }
         if (instance is null && joiner.Version >= MemberIdRequiredVersion)
         {
@@ -81,8 +104,13 @@ internal sealed partial class GroupCoordinator
     private ValueTask<JoinGroupResponse> JoinKnown(ClassicGroup group, Joiner joiner)
     {
         string id = joiner.Request.MemberId;
-        if (group.PendingMembers.Remove(id, out GroupTimer? pending))
+        if (group.PendingMembers.TryGetValue(id, out GroupTimer? pending))
         {
+            if (joiner.Request.GroupInstanceId is not null)
+            {
+                return new(JoinError(id, ErrorCode.UnknownMemberId));   // ids are given out to dynamic members only
+            }
+            group.PendingMembers.Remove(id);
             pending.Cancel();
             return AddMember(group, joiner, id);
         }
@@ -159,6 +187,7 @@ internal sealed partial class GroupCoordinator
     {
         string oldId = member.MemberId;
         bool wasLeader = group.LeaderId == oldId;
+        (var protocols, int sessionMs, int rebalanceMs) = (member.Protocols, member.SessionTimeoutMs, member.RebalanceTimeoutMs);
         member.AnswerJoin(JoinError(oldId, ErrorCode.FencedInstanceId));
         member.AnswerSync(new SyncGroupResponse { ErrorCode = ErrorCode.FencedInstanceId });
         group.Replace(member, newId);
@@ -171,7 +200,10 @@ internal sealed partial class GroupCoordinator
             ErrorCode error = WriteGroup(group, assignments: null);
             if (error != ErrorCode.None)
             {
-                return new(JoinError(newId, error));
+                // Nobody else would know of the new id: the old one stands.
+                group.Replace(member, oldId);
+                (member.Protocols, member.SessionTimeoutMs, member.RebalanceTimeoutMs) = (protocols, sessionMs, rebalanceMs);
+                return new(JoinError("", error));
             }
             bool skip = wasLeader && joiner.Version >= SkipAssignmentVersion;
             JoinGroupResponse current = CurrentGeneration(group, member, skip);
@@ -206,7 +238,7 @@ internal sealed partial class GroupCoordinator
         group.IsGathering = wasEmpty;
         if (wasEmpty)
         {
-            int delay = Math.Min(Options.InitialRebalanceDelayMs, group.RebalanceTimeoutMs);
+            int delay = Options.InitialRebalanceDelayMs;
             group.GatheringLeftMs = Math.Max(group.RebalanceTimeoutMs - delay, 0);
             group.HasNewMember = false;
             group.Rebalance.Set(delay);

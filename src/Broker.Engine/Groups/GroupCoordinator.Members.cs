@@ -71,8 +71,11 @@ internal sealed partial class GroupCoordinator
         Task<SyncGroupResponse> answer = member.Syncing.Task;
         if (group.LeaderId == member.MemberId)
         {
-            Dictionary<string, byte[]> assignments = request.Assignments
-                .DistinctBy(a => a.MemberId).ToDictionary(a => a.MemberId, a => a.Assignment.ToArray(), StringComparer.Ordinal);
+            var assignments = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+            foreach (SyncGroupRequest.SyncGroupRequestAssignment one in request.Assignments)
+            {
+                assignments[one.MemberId] = one.Assignment.ToArray();
+            }
             ErrorCode error = WriteGroup(group, assignments);
             if (error != ErrorCode.None)
             {

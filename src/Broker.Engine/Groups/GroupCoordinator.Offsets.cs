@@ -1,4 +1,3 @@
-using System.Text;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 
@@ -10,6 +9,12 @@ internal readonly record struct OffsetToCommit(TopicPartition Partition, Committ
 /// <summary>Committing, reading, deleting and ageing of offsets.</summary>
 internal sealed partial class GroupCoordinator
 {
+    /// <summary>Version from which a commit to a group that is not there says so (KIP-848).</summary>
+    private const short GroupNotFoundVersion = 9;
+
+    /// <summary>Most records that one batch takes offsets away with: it must fit into a batch.</summary>
+    private const int ForgetBatch = 1_000;
+
     public OffsetCommitResponse Commit(OffsetCommitRequest request, short version)
     {
         ErrorCode error = Check(request.GroupId, emptyAllowed: true);
@@ -22,13 +27,14 @@ internal sealed partial class GroupCoordinator
         {
             if (request.GenerationIdOrMemberEpoch >= 0)
             {
-                return CommitResponse(request, version, (_, _) => ErrorCode.IllegalGeneration);
+                ErrorCode missing = version >= GroupNotFoundVersion ? ErrorCode.GroupIdNotFound : ErrorCode.IllegalGeneration;
+                return CommitResponse(request, version, (_, _) => missing);
             }
-            group = _groups.GetOrAdd(request.GroupId, static id => new ClassicGroup(id));
+            group = GetOrAdd(request.GroupId);
         }
         lock (group.Lock)
         {
-            error = CheckCommit(group, request);
+            error = IsInUse(group) ? CheckCommit(group, request) : ErrorCode.CoordinatorNotAvailable;
             if (error != ErrorCode.None)
             {
                 return CommitResponse(request, version, (_, _) => error);
@@ -44,10 +50,6 @@ internal sealed partial class GroupCoordinator
     /// <summary>After Kafka's ClassicGroup.validateOffsetCommit (trap 52).</summary>
     private static ErrorCode CheckCommit(ClassicGroup group, OffsetCommitRequest request)
     {
-        if (group.State == GroupState.Dead)
-        {
-            return ErrorCode.CoordinatorNotAvailable;
-        }
         int generation = request.GenerationIdOrMemberEpoch;
         if (generation < 0 && group.State == GroupState.Empty)
         {
@@ -71,12 +73,13 @@ internal sealed partial class GroupCoordinator
             request, version,
             (partition, asked) =>
             {
-                if (Encoding.UTF8.GetByteCount(asked.CommittedMetadata ?? "") > Options.MetadataBytesMax)
+                if (asked.CommittedMetadata?.Length > Options.MetadataBytesMax)   // characters, as Kafka counts
                 {
                     return ErrorCode.OffsetMetadataTooLarge;
                 }
                 accepted.Add(new OffsetToCommit(partition, new CommittedOffset(
-                    asked.CommittedOffset, asked.CommittedLeaderEpoch, asked.CommittedMetadata ?? "", now, Guid.Empty)));
+                    asked.CommittedOffset, asked.CommittedLeaderEpoch, asked.CommittedMetadata ?? "", now, Guid.Empty,
+                    request.RetentionTimeMs < 0 ? -1 : now + request.RetentionTimeMs)));
                 return ErrorCode.None;
             });
         if (accepted.Count == 0)
@@ -84,7 +87,7 @@ internal sealed partial class GroupCoordinator
             return response;
         }
         ErrorCode error = Write(
-            group.GroupId,
+            group,
             [.. accepted.Select(a => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, a.Partition), OffsetsLog.OffsetValue(a.Offset)))]);
         if (error != ErrorCode.None)
         {
@@ -93,10 +96,6 @@ internal sealed partial class GroupCoordinator
         foreach (OffsetToCommit one in accepted)
         {
             group.Offsets[one.Partition] = one.Offset;
-        }
-        if (group.StateSinceMs < 0)
-        {
-            group.StateSinceMs = now;
         }
         Interlocked.Add(ref _commits, accepted.Count);
         return response;
@@ -156,8 +155,7 @@ internal sealed partial class GroupCoordinator
         }
         lock (group.Lock)
         {
-            HashSet<string>? subscribed = group.State == GroupState.Empty ? [] : group.SubscribedTopics();
-            if (group.State == GroupState.Dead || subscribed is null)
+            if (group.State == GroupState.Dead || (group.State != GroupState.Empty && !group.IsConsumerGroup))
             {
                 response.ErrorCode = group.State == GroupState.Dead ? ErrorCode.GroupIdNotFound : ErrorCode.NonEmptyGroup;
                 return response;
@@ -165,7 +163,7 @@ internal sealed partial class GroupCoordinator
             var gone = new List<TopicPartition>();
             foreach (OffsetDeleteRequest.OffsetDeleteRequestTopic topic in request.Topics)
             {
-                response.Topics.Add(Delete(topic, subscribed, gone));
+                response.Topics.Add(Delete(topic, group, gone));
             }
             gone.RemoveAll(p => !group.Offsets.ContainsKey(p));
             response.ErrorCode = Forget(group, gone);
@@ -175,13 +173,13 @@ internal sealed partial class GroupCoordinator
     }
 
     private OffsetDeleteResponse.OffsetDeleteResponseTopic Delete(
-        OffsetDeleteRequest.OffsetDeleteRequestTopic topic, HashSet<string> subscribed, List<TopicPartition> gone)
+        OffsetDeleteRequest.OffsetDeleteRequestTopic topic, ClassicGroup group, List<TopicPartition> gone)
     {
         var answer = new OffsetDeleteResponse.OffsetDeleteResponseTopic { Name = topic.Name };
         foreach (OffsetDeleteRequest.OffsetDeleteRequestPartition partition in topic.Partitions)
         {
             ErrorCode error = _metadata.Current.Partition(topic.Name, partition.PartitionIndex) is null ? ErrorCode.UnknownTopicOrPartition
-                : subscribed.Contains(topic.Name) ? ErrorCode.GroupSubscribedToTopic : ErrorCode.None;
+                : group.IsSubscribedTo(topic.Name) ? ErrorCode.GroupSubscribedToTopic : ErrorCode.None;
             if (error == ErrorCode.None)
             {
                 gone.Add(new TopicPartition(topic.Name, partition.PartitionIndex));
@@ -194,20 +192,17 @@ internal sealed partial class GroupCoordinator
     /// <summary>Takes offsets away, in the log and here.</summary>
     private ErrorCode Forget(ClassicGroup group, IReadOnlyCollection<TopicPartition> partitions)
     {
-        if (partitions.Count == 0)
+        foreach (TopicPartition[] some in partitions.Chunk(ForgetBatch))
         {
-            return ErrorCode.None;
-        }
-        ErrorCode error = Write(
-            group.GroupId, [.. partitions.Select(p => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, p), null))]);
-        if (error == ErrorCode.None)
-        {
-            foreach (TopicPartition partition in partitions)
+            ErrorCode error = Write(
+                group, [.. some.Select(p => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, p), null))]);
+            if (error != ErrorCode.None)
             {
-                group.Offsets.Remove(partition);
+                return error;
             }
+            Array.ForEach(some, p => group.Offsets.Remove(p));
         }
-        return error;
+        return ErrorCode.None;
     }
 
     /// <summary>Topics are gone: so are the offsets in them.</summary>
@@ -223,7 +218,8 @@ internal sealed partial class GroupCoordinator
     }
 
     /// <summary>Ages offsets and lets go of groups with nothing left (KIP-211, trap 44): an empty group's offsets age from the
-    /// moment it became empty, those of one without members ever from their commit; topics that members read do not age.</summary>
+    /// moment it became empty, those of a group that never had members, and of topics that a stable one reads no more, from
+    /// their commit; where an old client said when an offset ends, that holds.</summary>
     public void ExpireOffsets()
     {
         long now = _clock.UnixMs;
@@ -249,23 +245,31 @@ internal sealed partial class GroupCoordinator
 
     private bool IsExpired(ClassicGroup group, TopicPartition partition, CommittedOffset offset, long now)
     {
-        long since = group.State switch
+        bool ages = group.ProtocolType is null || group.State == GroupState.Empty
+            || (group is { State: GroupState.Stable, IsConsumerGroup: true, Subscribed: not null });
+        if (!ages || group.IsSubscribedTo(partition.Topic))
         {
-            GroupState.Empty when group.ProtocolType is not null => Math.Max(group.StateSinceMs, offset.CommitMs),
-            GroupState.Empty => offset.CommitMs,
-            GroupState.Stable when group.SubscribedTopics() is { } topics && !topics.Contains(partition.Topic) => offset.CommitMs,
-            _ => long.MaxValue,
-        };
-        return since != long.MaxValue && now - since >= Options.OffsetsRetentionMs;
+            return false;
+        }
+        if (offset.ExpireMs >= 0)
+        {
+            return now >= offset.ExpireMs;
+        }
+        bool fromState = group is { ProtocolType: not null, State: GroupState.Empty, StateSinceMs: >= 0 };
+        return now - (fromState ? group.StateSinceMs : offset.CommitMs) >= Options.OffsetsRetentionMs;
     }
 
     /// <summary>An empty group ends: its record is taken away.</summary>
     private ErrorCode Bury(ClassicGroup group)
     {
         ErrorCode error = group.Generation == 0 && group.ProtocolType is null
-            ? ErrorCode.None : Write(group.GroupId, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), null)]);
+            ? ErrorCode.None : Write(group, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), null)]);
         if (error == ErrorCode.None)
         {
+            foreach (GroupTimer pending in group.PendingMembers.Values)
+            {
+                pending.Cancel();
+            }
             group.MoveTo(GroupState.Dead, _clock.UnixMs);
             _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
         }
@@ -274,7 +278,7 @@ internal sealed partial class GroupCoordinator
 
     public ErrorCode Delete(string groupId)
     {
-        ErrorCode error = Check(groupId);
+        ErrorCode error = Check(groupId, emptyAllowed: true);
         if (error != ErrorCode.None)
         {
             return error;
@@ -289,7 +293,7 @@ internal sealed partial class GroupCoordinator
             {
                 return ErrorCode.GroupIdNotFound;
             }
-            if (group.State != GroupState.Empty || group.PendingMembers.Count > 0)
+            if (group.State != GroupState.Empty)
             {
                 return ErrorCode.NonEmptyGroup;
             }

@@ -18,8 +18,8 @@ internal sealed partial class GroupCoordinator
 {
     private readonly ConcurrentDictionary<string, ClassicGroup> _groups = new(StringComparer.Ordinal);
 
-    /// <summary>Partitions of the offsets topic that this broker leads: false while they load.</summary>
-    private readonly ConcurrentDictionary<int, bool> _owned = new();
+    /// <summary>Partitions of the offsets topic that this broker leads.</summary>
+    private readonly ConcurrentDictionary<int, OwnedPartition> _owned = new();
 
     private readonly ReplicaManager _replicas;
     private readonly MetadataCache _metadata;
@@ -99,29 +99,60 @@ internal sealed partial class GroupCoordinator
         }
         int partition = PartitionFor(groupId);
         return partition < 0 ? ErrorCode.CoordinatorNotAvailable
-            : !_owned.TryGetValue(partition, out bool loaded) ? ErrorCode.NotCoordinator
-            : loaded ? ErrorCode.None : ErrorCode.CoordinatorLoadInProgress;
+            : !_owned.TryGetValue(partition, out OwnedPartition? owned) ? ErrorCode.NotCoordinator
+            : owned.IsLoaded ? ErrorCode.None : ErrorCode.CoordinatorLoadInProgress;
+    }
+
+    /// <summary>Whether groups are still being loaded: what is told of all groups is not whole then.</summary>
+    public bool IsLoading => _owned.Values.Any(o => !o.IsLoaded);
+
+    private ClassicGroup GetOrAdd(string groupId)
+    {
+        int partition = PartitionFor(groupId);
+        return _groups.GetOrAdd(groupId, id => new ClassicGroup(id, partition));
+    }
+
+    /// <summary>Whether a group may be worked with, under its lock: it is not dead, and this broker did not resign between
+    /// the look at its partition and the making of the group.</summary>
+    private bool IsInUse(ClassicGroup group)
+    {
+        if (group.State == GroupState.Dead)
+        {
+            return false;
+        }
+        if (_owned.TryGetValue(group.Partition, out OwnedPartition? owned) && owned.IsLoaded)
+        {
+            return true;
+        }
+        group.MoveTo(GroupState.Dead, _clock.UnixMs);
+        _groups.TryRemove(KeyValuePair.Create(group.GroupId, group));
+        return false;
     }
 
     /// <summary>This broker leads a partition of the offsets topic: its groups are loaded in the background.</summary>
     public void OnBecameLeader(Partition partition)
     {
-        if (partition.Topic.Name == InternalTopics.ConsumerOffsets && _owned.TryAdd(partition.Index, false))
+        var owned = new OwnedPartition();
+        if (partition.Topic.Name == InternalTopics.ConsumerOffsets && _owned.TryAdd(partition.Index, owned))
         {
-            _workers.Run(() => Load(partition));
+            _workers.Run(() => Load(partition, owned));
         }
     }
 
     /// <summary>This broker leads the partition no more: its groups are forgotten, their members told.</summary>
     public void OnResigned(TopicPartition partition)
     {
-        if (partition.Topic != InternalTopics.ConsumerOffsets || !_owned.TryRemove(partition.Partition, out _))
+        if (partition.Topic != InternalTopics.ConsumerOffsets || !_owned.TryRemove(partition.Partition, out OwnedPartition? owned))
         {
             return;
         }
-        foreach (ClassicGroup group in _groups.Values.Where(g => PartitionFor(g.GroupId) == partition.Partition))
+        lock (owned)
         {
-            Unload(group);
+            owned.IsOver = true;   // a load that still runs brings nothing in
+            foreach (ClassicGroup group in _groups.Values.Where(g => g.Partition == partition.Partition))
+            {
+                Unload(group);
+            }
         }
     }
 
@@ -146,7 +177,7 @@ internal sealed partial class GroupCoordinator
         }
     }
 
-    private void Load(Partition partition)
+    private void Load(Partition partition, OwnedPartition owned)
     {
         long began = _clock.NowMs;
         var loader = new GroupLoader();
@@ -159,20 +190,25 @@ internal sealed partial class GroupCoordinator
             LogLoadFailed(partition.Index, e.Message);
             return;   // stays in COORDINATOR_LOAD_IN_PROGRESS: nothing wrong is said
         }
-        foreach (string id in loader.Groups.Keys.Union(loader.Offsets.Where(o => o.Value.Count > 0).Select(o => o.Key)))
+        lock (owned)
         {
-            Restore(id, loader);
+            if (owned.IsOver)
+            {
+                return;
+            }
+            foreach (string id in loader.Groups.Keys.Union(loader.Offsets.Where(o => o.Value.Count > 0).Select(o => o.Key)))
+            {
+                Restore(id, partition.Index, loader);
+            }
+            owned.IsLoaded = true;
         }
-        if (_owned.TryUpdate(partition.Index, true, false))
-        {
-            Loads.Add(_clock.NowMs - began);
-            LogLoaded(partition.Index, loader.Groups.Count, loader.Offsets.Values.Sum(o => o.Count), _clock.NowMs - began, loader.Unknown);
-        }
+        Loads.Add(_clock.NowMs - began);
+        LogLoaded(partition.Index, loader.Groups.Count, loader.Offsets.Values.Sum(o => o.Count), _clock.NowMs - began, loader.Unknown);
     }
 
-    private void Restore(string id, GroupLoader loader)
+    private void Restore(string id, int partitionIndex, GroupLoader loader)
     {
-        var group = new ClassicGroup(id);
+        var group = new ClassicGroup(id, partitionIndex);
         lock (group.Lock)
         {
             if (loader.Groups.TryGetValue(id, out GroupMetadataValue? value))
@@ -192,20 +228,24 @@ internal sealed partial class GroupCoordinator
                 }
                 group.ProtocolType = value.ProtocolType;
                 group.LeaderId = value.Leader;
+                group.UpdateSubscribed();
             }
             foreach ((TopicPartition partition, CommittedOffset offset) in loader.Offsets.GetValueOrDefault(id, []))
             {
                 group.Offsets[partition] = offset;
             }
             _groups[id] = group;
+            if (group.Count > Options.SizeMax)
+            {
+                PrepareRebalance(group, $"it has more than the {Options.SizeMax} members that group.max.size allows");
+            }
         }
     }
 
     /// <summary>Writes records of a group to its partition; the error is the one that clients understand.</summary>
-    private ErrorCode Write(string groupId, IReadOnlyList<OffsetsLog.Entry> entries)
+    private ErrorCode Write(ClassicGroup group, IReadOnlyList<OffsetsLog.Entry> entries)
     {
-        int index = PartitionFor(groupId);
-        if (index < 0 || _replicas.Partitions.Find(new TopicPartition(InternalTopics.ConsumerOffsets, index)) is not { } partition)
+        if (_replicas.Partitions.Find(new TopicPartition(InternalTopics.ConsumerOffsets, group.Partition)) is not { } partition)
         {
             return ErrorCode.NotCoordinator;
         }
@@ -220,7 +260,22 @@ internal sealed partial class GroupCoordinator
     }
 
     private ErrorCode WriteGroup(ClassicGroup group, IReadOnlyDictionary<string, byte[]>? assignments) =>
-        Write(group.GroupId, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), OffsetsLog.GroupValue(group, assignments))]);
+        Write(group, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), OffsetsLog.GroupValue(group, assignments))]);
+
+    /// <summary>A partition of the offsets topic that this broker leads, until it resigns. <see cref="IsOver"/> belongs to
+    /// its own monitor.</summary>
+    private sealed class OwnedPartition
+    {
+        private volatile bool _isLoaded;
+
+        public bool IsLoaded
+        {
+            get => _isLoaded;
+            set => _isLoaded = value;
+        }
+
+        public bool IsOver { get; set; }
+    }
 
     [LoggerMessage(5001, LogLevel.Information, "offsets partition {Partition}: {Groups} groups and {Offsets} offsets loaded in {Ms} ms ({Unknown} records of unknown types left alone)", EventName = "GroupsLoaded")]
     private partial void LogLoaded(int partition, int groups, int offsets, long ms, int unknown);

@@ -62,7 +62,7 @@ internal sealed class GroupLoader
         {
             Offsets.Add(key.Group, offsets = []);
         }
-        offsets[partition] = new CommittedOffset(value.Offset, value.LeaderEpoch, value.Metadata, value.CommitTimestamp, value.TopicId);
+        offsets[partition] = new CommittedOffset(value.Offset, value.LeaderEpoch, value.Metadata, value.CommitTimestamp, value.TopicId, value.ExpireTimestamp);
     }
 
     private void TakeGroup(byte[] keyBytes, byte[]? valueBytes)

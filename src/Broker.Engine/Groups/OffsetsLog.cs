@@ -14,6 +14,9 @@ internal static class OffsetsLog
     public const short LegacyOffsetKeyType = 0;
     public const short GroupKeyType = 2;
     private const short OffsetValueVersion = 3;
+
+    /// <summary>The one version that says when an offset ends.</summary>
+    private const short ExpiringOffsetValueVersion = 1;
     private const short GroupValueVersion = 3;
 
     /// <summary>One record.</summary>
@@ -22,16 +25,21 @@ internal static class OffsetsLog
     public static byte[] OffsetKey(string group, in TopicPartition partition) => Encode(
         OffsetKeyType, new OffsetCommitKey { Group = group, Topic = partition.Topic, Partition = partition.Partition }, 0);
 
-    public static byte[] OffsetValue(CommittedOffset offset) => Encode(
-        OffsetValueVersion,
-        new OffsetCommitValue
-        {
-            Offset = offset.Offset,
-            LeaderEpoch = offset.LeaderEpoch,
-            Metadata = offset.Metadata,
-            CommitTimestamp = offset.CommitMs,
-        },
-        OffsetValueVersion);
+    public static byte[] OffsetValue(CommittedOffset offset)
+    {
+        short version = offset.ExpireMs >= 0 ? ExpiringOffsetValueVersion : OffsetValueVersion;
+        return Encode(
+            version,
+            new OffsetCommitValue
+            {
+                Offset = offset.Offset,
+                LeaderEpoch = offset.LeaderEpoch,
+                Metadata = offset.Metadata,
+                CommitTimestamp = offset.CommitMs,
+                ExpireTimestamp = offset.ExpireMs,
+            },
+            version);
+    }
 
     public static byte[] GroupKey(string group) => Encode(GroupKeyType, new GroupMetadataKey { Group = group }, 0);
 

@@ -26,7 +26,7 @@ internal sealed class FindCoordinatorHandler(GroupCoordinator groups, MetadataCa
                 {
                     Key = key,
                     ErrorCode = error,
-                    ErrorMessage = message,
+                    ErrorMessage = message ?? "",
                     NodeId = node,
                     Host = endpoint?.Host ?? "",
                     Port = endpoint?.Port ?? -1,
@@ -35,6 +35,7 @@ internal sealed class FindCoordinatorHandler(GroupCoordinator groups, MetadataCa
             return response;
         }
         (response.ErrorCode, response.ErrorMessage, BrokerEndpoint? single, response.NodeId) = Find(request.Key, request.KeyType, context.Listener);
+        response.ErrorMessage ??= response.ErrorCode == ErrorCode.None ? "NONE" : "The coordinator is not available.";
         response.Host = single?.Host ?? "";
         response.Port = single?.Port ?? -1;
         return response;
@@ -54,13 +55,13 @@ internal sealed class FindCoordinatorHandler(GroupCoordinator groups, MetadataCa
         if (partition < 0)
         {
             creation.BeginOffsetsTopic();
-            return (ErrorCode.CoordinatorNotAvailable, "The coordinator is not available.", null, -1);
+            return (ErrorCode.CoordinatorNotAvailable, null, null, -1);
         }
         MetadataImage image = metadata.Current;
         return image.Partition(InternalTopics.ConsumerOffsets, partition) is { Leader: >= 0 and int leader }
             && image.Brokers.GetValueOrDefault(leader)?.On(listener) is { } endpoint
                 ? (ErrorCode.None, null, endpoint, leader)
-                : (ErrorCode.CoordinatorNotAvailable, "The coordinator is not available.", null, -1);
+                : (ErrorCode.CoordinatorNotAvailable, null, null, -1);
     }
 }
 
@@ -78,7 +79,8 @@ internal sealed class DescribeGroupsHandler(GroupCoordinator groups) : DirectHan
             {
                 (described.ErrorCode, described.ErrorMessage) = (ErrorCode.GroupIdNotFound, $"Group {id} not found.");
             }
-            described.AuthorizedOperations = request.IncludeAuthorizedOperations ? AuthorizedOperations.Group : AuthorizedOperations.NotAsked;
+            described.AuthorizedOperations = request.IncludeAuthorizedOperations && described.ErrorCode == ErrorCode.None
+                ? AuthorizedOperations.Group : AuthorizedOperations.NotAsked;
             response.Groups.Add(described);
         }
         return response;
@@ -92,6 +94,11 @@ internal sealed class ListGroupsHandler(GroupCoordinator groups) : DirectHandler
     protected override ListGroupsResponse Handle(RequestContext context, ListGroupsRequest request)
     {
         var response = new ListGroupsResponse();
+        if (groups.IsLoading)
+        {
+            response.ErrorCode = ErrorCode.CoordinatorLoadInProgress;
+            return response;
+        }
         bool typeFits = request.TypesFilter.Count == 0 || request.TypesFilter.Any(t => t.Equals(Classic, StringComparison.OrdinalIgnoreCase));
         foreach (ClassicGroup group in groups.Groups.Where(_ => typeFits))
         {
