@@ -4,6 +4,7 @@ using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Controller;
 using Broker.Engine.Coordination;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Groups;
 using Broker.Engine.Handlers;
 using Broker.Engine.Handlers.Fetch;
@@ -24,7 +25,8 @@ namespace Broker.Engine;
 
 /// <summary>What a broker shares with the others of its host.</summary>
 internal sealed record BrokerEnvironment(
-    ICoordinationStore Store, string ClusterId, Disk Disk, TimeProvider Time, Func<Random> NewRandom, ILoggerFactory Loggers)
+    ICoordinationStore Store, string ClusterId, Disk Disk, TimeProvider Time, Func<Random> NewRandom, ILoggerFactory Loggers,
+    LogLevels LogLevels)
 {
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     public bool PortableTransport { get; init; }
@@ -41,6 +43,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     private readonly BrokerEnvironment _environment;
     private readonly ILogger _logger;
     private readonly BrokerBackground _background;
+    private readonly LogManagerOptions _logOptions;
     private readonly IReadOnlyList<ListenerConfig> _listeners;
     private readonly Random _random;
     private long _nextConnection;
@@ -51,7 +54,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     {
         _environment = environment;
         _random = environment.NewRandom();
-        _logger = environment.Loggers.CreateLogger($"Broker.{config.BrokerId}");
+        _logger = environment.Loggers.CreateLogger($"{LoggerAdministration.BrokerLogger}{config.BrokerId}");
         Id = config.BrokerId;
         Config = new ClusterConfig(config, _logger);
         Clock = new MonotonicClock(environment.Time);
@@ -62,15 +65,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
         { SessionOpened = Config.FollowAsync };
+        _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
-            new LogManagerOptions
-            {
-                BrokerId = Id,
-                ClusterId = environment.ClusterId,
-                Directories = config.LogDirectories,
-                RecoveryThreads = config.Int("num.recovery.threads.per.data.dir"),
-            },
-            environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
+            _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
         _background.Logs = Logs;
         _listeners = ListenerConfig.Read(config);
         TransportOptions options = TransportSetup.Options(config, _listeners);
@@ -82,7 +79,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         HeartbeatPurgatory = new DelayedOperationPurgatory("Heartbeat", Timers.NewTimer("Heartbeat"));
         Waits = new MetadataWaits(Metadata, TopicPurgatory);
         Topics = new TopicAdministration(() => Membership.Session, Metadata, Config, environment.NewRandom());
-        Configs = new ConfigAdministration(() => Membership.Session, Metadata);
+        Configs = new ConfigAdministration(() => Membership.Session, Metadata, Config);
+        Loggers = new LoggerAdministration(Id, environment.LogLevels);
         ProducerIds = new ProducerIds(Id, () => Membership.Session);
         AutoCreation = new AutoTopicCreation(Topics, Config, _logger, _stopping.Token);
         Metrics = new BrokerMetrics(this, [.. options.Listeners.Select(l => l.Name)]);
@@ -121,6 +119,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public TopicAdministration Topics { get; }
 
     public ConfigAdministration Configs { get; }
+
+    public LoggerAdministration Loggers { get; }
 
     public ProducerIds ProducerIds { get; }
 
@@ -162,6 +162,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     {
         Bind();
         await Membership.OpenAsync(cancellationToken).ConfigureAwait(false);
+        TakeDynamicConfig();
         try
         {
             await Task.Run(Logs.Open, cancellationToken).ConfigureAwait(false);
@@ -251,8 +252,17 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         else
         {
+            TakeDynamicConfig();
             Logs.UpdateConfigs();
         }
+    }
+
+    /// <summary>Lets what does not look at the configuration by itself go by the dynamic values.</summary>
+    private void TakeDynamicConfig()
+    {
+        Workers.Resize(Config.Current.Int("num.io.threads"));
+        _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
+        TransportSetup.Update(Transport.Quotas, Config.Current);
     }
 
     /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>

@@ -1,6 +1,7 @@
 using Broker.Engine.Configuration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Timing;
@@ -22,13 +23,15 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly bool _portable;
+    private readonly LogLevels _logLevels;
     private EmbeddedStore? _store;
     private HostedBroker[] _brokers = [];
 
     private HostedCluster(
-        IReadOnlyList<BrokerConfig> configs, string dataDirectory, bool portable, TimeProvider time, ILoggerFactory loggers)
+        IReadOnlyList<BrokerConfig> configs, string dataDirectory, ClusterSettings settings, TimeProvider time, ILoggerFactory loggers)
     {
-        _portable = portable;
+        _portable = settings.PortableTransport;
+        _logLevels = settings.LogLevels;
         _configs = configs;
         _dataDirectory = dataDirectory;
         _time = time;
@@ -66,7 +69,7 @@ public sealed class HostedCluster : IAsyncDisposable
         {
             _ = TransportSetup.Options(config, ListenerConfig.Read(config));
         }
-        return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), settings.PortableTransport, time, loggers);
+        return new HostedCluster(configs, Path.GetFullPath(settings.DataDirectory), settings, time, loggers);
     }
 
     /// <summary>Starts every broker; returns when all serve.</summary>
@@ -81,7 +84,7 @@ public sealed class HostedCluster : IAsyncDisposable
                 PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
-                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers)
+                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers, _logLevels)
             { PortableTransport = _portable };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
@@ -147,6 +150,9 @@ public sealed record ClusterSettings
 
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     internal bool PortableTransport { get; init; }
+
+    /// <summary>What decides which loggers write.</summary>
+    public LogLevels LogLevels { get; init; } = new(LogLevel.Information);
 
     /// <summary>Configuration by origin; later layers win.</summary>
     public required IReadOnlyList<(string Origin, IEnumerable<KeyValuePair<string, string>> Pairs)> Layers { get; init; }

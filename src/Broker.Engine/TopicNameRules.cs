@@ -14,7 +14,7 @@ internal static class TopicNameRules
         }
         if (name is "." or "..")
         {
-            return "'.' or '..' is not allowed";
+            return $"'{name}' is not allowed";
         }
         if (name.Length > LengthMax)
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using Broker.Engine.Configuration;
 using Broker.Engine.Transport;
 
@@ -8,6 +9,27 @@ namespace Broker.Engine;
 /// <summary>From configuration to transport. Stateless.</summary>
 internal static class TransportSetup
 {
+    public const string OverridesKey = "max.connections.per.ip.overrides";
+
+    /// <summary>Sets the limits on connections anew.</summary>
+    public static void Update(ConnectionQuotas quotas, BrokerConfig config) => quotas.Update(
+        config.Int("max.connections"), config.Int("max.connections.per.ip"), Overrides(config.List(OverridesKey)),
+        config.Int("max.connection.creation.rate"));
+
+    /// <summary>Why a value of max.connections.per.ip.overrides cannot be read, or null.</summary>
+    public static string? WrongOverride(string value)
+    {
+        try
+        {
+            _ = Overrides(ConfigValue.List(value));
+            return null;
+        }
+        catch (ConfigException e)
+        {
+            return e.Message;
+        }
+    }
+
     public static TransportOptions Options(BrokerConfig config, IReadOnlyList<ListenerConfig> listeners) => new()
     {
         Name = $"broker-{config.BrokerId}",
@@ -17,7 +39,8 @@ internal static class TransportSetup
         FrameBytesMax = config.Int("socket.request.max.bytes"),
         ConnectionsMax = config.Int("max.connections"),
         ConnectionsPerIpMax = config.Int("max.connections.per.ip"),
-        ConnectionsPerIpOverrides = Overrides(config.List("max.connections.per.ip.overrides")),
+        ConnectionsPerIpOverrides = Overrides(config.List(OverridesKey)),
+        ConnectionRateMax = config.Int("max.connection.creation.rate"),
         IdleMsMax = config.Long("connections.max.idle.ms"),
         RequestBytesMax = config.Long("queued.max.request.bytes"),
         QueuedRequestsMax = config.Int("queued.max.requests"),
@@ -33,12 +56,24 @@ internal static class TransportSetup
         {
             int colon = pair.LastIndexOf(':');
             if (colon < 1 || !int.TryParse(pair.AsSpan(colon + 1), CultureInfo.InvariantCulture, out int count)
-                || !IPAddress.TryParse(pair.AsSpan(0, colon), out IPAddress? address))
+                || AddressesOf(pair[..colon]) is not { Length: > 0 } addresses)
             {
-                throw new ConfigException([$"max.connections.per.ip.overrides: '{pair}' is not address:count"]);
+                throw new ConfigException([$"{OverridesKey}: '{pair}' is not address:count"]);
             }
-            overrides[address] = count;
+            Array.ForEach(addresses, a => overrides[a] = count);
         }
         return overrides;
+    }
+
+    private static IPAddress[] AddressesOf(string host)
+    {
+        try
+        {
+            return IPAddress.TryParse(host, out IPAddress? address) ? [address] : Dns.GetHostAddresses(host);
+        }
+        catch (SocketException)
+        {
+            return [];
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Broker.Engine.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
@@ -9,20 +10,18 @@ namespace Broker.Host;
 /// services for it, which is a tenth of the time to ready.</summary>
 internal static class HostLog
 {
-    public static ILoggerFactory Create() => new LoggerFactory(
+    public static ILoggerFactory Create(LogLevels levels) => new LoggerFactory(
         [new ConsoleLoggerProvider(new Settled<ConsoleLoggerOptions>(new() { FormatterName = LineFormatter.Title }), [new LineFormatter()])],
-        Filter());
-
-    private static LoggerFilterOptions Filter() => new()
-    {
-        MinLevel = LogLevel.Information,
-        Rules =
+        new LoggerFilterOptions
         {
-            new LoggerFilterRule(null, "Microsoft", LogLevel.Warning, null),
-            // The host says itself, in one line, why it cannot start.
-            new LoggerFilterRule(null, "Microsoft.Extensions.Hosting", LogLevel.None, null),
-        },
-    };
+            MinLevel = LogLevel.Trace,
+            Rules = { new LoggerFilterRule(null, null, null, (_, logger, level) => levels.IsEnabled(logger, level)) },
+        });
+
+    /// <summary>What is written until an operator asks for something else.</summary>
+    public static LogLevels Levels() => new(
+        LogLevel.Information, new("Microsoft", LogLevel.Warning),
+        new("Microsoft.Extensions.Hosting", LogLevel.None));   // the host says itself, in one line, why it cannot start
 
     private sealed class Settled<T>(T value) : IOptionsMonitor<T>
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Broker.Engine;
 using Broker.Engine.Configuration;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Timing;
 
 namespace Broker.Host;
@@ -16,9 +17,11 @@ internal static class HostRunner
             throw new HostStartException(
                 $"{options.Http} is beyond loopback, and the console has no login: add --allow-remote-http if everyone who reaches it may do everything");
         }
-        using ILoggerFactory loggers = HostLog.Create();
+        LogLevels levels = HostLog.Levels();
+        using ILoggerFactory loggers = HostLog.Create(levels);
         using var time = new WheelTimeProvider(loggers.CreateLogger("Host"));
-        var cluster = new Lazy<HostedCluster>(() => HostedCluster.Configure(SettingsReader.Read(options), time, loggers));
+        var cluster = new Lazy<HostedCluster>(() => HostedCluster.Configure(
+            SettingsReader.Read(options) with { LogLevels = levels }, time, loggers));
         // The brokers begin first and beside the rest: most of the time to ready is theirs and the runtime's.
         Task starting = Task.Run(() => cluster.Value.StartAsync(CancellationToken.None));
         try

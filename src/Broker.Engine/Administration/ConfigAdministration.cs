@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Broker.Engine.Configuration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
@@ -20,11 +19,12 @@ internal sealed record ConfigEdit(string Name, ConfigOperation Operation, string
 
 /// <summary>Changes the dynamic configuration of topics and brokers in the tree. Checks and words follow Kafka's
 /// ConfigAdminManager. Thread-safe.</summary>
-internal sealed class ConfigAdministration(Func<ICoordinationSession> session, MetadataCache metadata)
+internal sealed class ConfigAdministration(Func<ICoordinationSession> session, MetadataCache metadata, ClusterConfig config)
 {
     /// <summary>Type of resource in the protocol (Kafka: ConfigResource.Type).</summary>
     public const sbyte TopicResource = 2;
     public const sbyte BrokerResource = 4;
+    public const sbyte LoggerResource = 8;
 
     /// <summary>Checks a topic's values.</summary>
     public static Outcome CheckTopic(IEnumerable<KeyValuePair<string, string?>> entries, out Dictionary<string, string> values)
@@ -36,56 +36,62 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
             {
                 return Outcome.Refused(ErrorCode.InvalidConfig, $"Null value not supported for topic configs: {name}");
             }
-            if (Check(ConfigCatalog.Topic, "topic", name, value) is { IsDone: false } wrong)
-            {
-                return wrong;
-            }
             values[name] = value;
         }
-        return Outcome.Done;
+        return CheckTopicValues(values);
     }
 
-    private static Outcome Check(FrozenDictionary<string, ConfigKey> catalog, string kind, string name, string value)
+    private static Outcome CheckTopicValues(IReadOnlyDictionary<string, string> values)
     {
-        if (!catalog.TryGetValue(name, out ConfigKey? key))
+        foreach ((string name, string value) in values)
         {
-            return Outcome.Refused(ErrorCode.InvalidConfig, $"Unknown {kind} config name: {name}");
+            if (!ConfigCatalog.Topic.TryGetValue(name, out ConfigKey? key))
+            {
+                return Outcome.Refused(ErrorCode.InvalidConfig, $"Unknown topic config name: {name}");
+            }
+            if (key.Check(value) is { } wrong)
+            {
+                return Outcome.Refused(ErrorCode.InvalidConfig, wrong);
+            }
         }
-        return key.Check(value) is { } wrong ? Outcome.Refused(ErrorCode.InvalidConfig, wrong) : Outcome.Done;
+        return LogConfig.Conflict(values) is { } conflict ? Outcome.Refused(ErrorCode.InvalidConfig, conflict) : Outcome.Done;
     }
 
     /// <summary>Replaces a resource's values whole (AlterConfigs).</summary>
     public Task<Outcome> ReplaceAsync(
         sbyte type, string name, IReadOnlyList<KeyValuePair<string, string?>> entries, bool validateOnly, CancellationToken cancellationToken)
     {
-        if (entries.FirstOrDefault(e => e.Value is null) is { Key: { } nullName })
-        {
-            return Task.FromResult(Outcome.Refused(ErrorCode.InvalidRequest, $"Null value not supported for : {nullName}"));
-        }
-        return ChangeAsync(type, name, _ => (Outcome.Done, entries.ToDictionary(e => e.Key, e => e.Value!)), validateOnly, cancellationToken);
+        Outcome shape = CheckShape([.. entries.Select(e => new ConfigEdit(e.Key, ConfigOperation.Set, e.Value))]);
+        return shape.IsDone
+            ? ChangeAsync(type, name, _ => (Outcome.Done, entries.ToDictionary(e => e.Key, e => e.Value!)), validateOnly, cancellationToken)
+            : Task.FromResult(shape);
     }
 
     /// <summary>Changes single keys (IncrementalAlterConfigs).</summary>
     public Task<Outcome> EditAsync(
         sbyte type, string name, IReadOnlyList<ConfigEdit> edits, bool validateOnly, CancellationToken cancellationToken)
     {
-        HashSet<string> twice = edits.Select(e => e.Name).Repeated();
-        if (twice.Count > 0)
+        Outcome shape = CheckShape(edits);
+        return shape.IsDone
+            ? ChangeAsync(type, name, values => Apply(type, values, edits), validateOnly, cancellationToken) : Task.FromResult(shape);
+    }
+
+    /// <summary>Whether a request names each key once, with a value where one is needed.</summary>
+    public static Outcome CheckShape(IReadOnlyList<ConfigEdit> edits)
+    {
+        if (edits.Select(e => e.Name).Repeated().Count > 0)
         {
-            return Task.FromResult(Outcome.Refused(ErrorCode.InvalidRequest, $"Error due to duplicate config keys : {string.Join(',', twice)}"));
+            return Outcome.Refused(ErrorCode.InvalidRequest, "Error due to duplicate config keys");
         }
-        ConfigEdit? withoutValue = edits.FirstOrDefault(e => e.Operation != ConfigOperation.Delete && e.Value is null);
-        if (withoutValue is not null)
-        {
-            return Task.FromResult(Outcome.Refused(ErrorCode.InvalidRequest, $"Null value not supported for : {withoutValue.Name}"));
-        }
-        return ChangeAsync(type, name, values => Apply(type, values, edits), validateOnly, cancellationToken);
+        string[] without = [.. edits.Where(e => e.Operation != ConfigOperation.Delete && e.Value is null).Select(e => e.Name)];
+        return without.Length == 0
+            ? Outcome.Done : Outcome.Refused(ErrorCode.InvalidRequest, $"Null value not supported for : {string.Join(", ", without)}");
     }
 
     private static (Outcome, Dictionary<string, string>) Apply(
         sbyte type, Dictionary<string, string> values, IReadOnlyList<ConfigEdit> edits)
     {
-        FrozenDictionary<string, ConfigKey> catalog = type == TopicResource ? ConfigCatalog.Topic : ConfigCatalog.Broker;
+        IReadOnlyDictionary<string, ConfigKey> catalog = type == TopicResource ? ConfigCatalog.Topic : ConfigCatalog.Broker;
         foreach (ConfigEdit edit in edits)
         {
             switch (edit.Operation)
@@ -99,20 +105,24 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
                 case ConfigOperation.Append or ConfigOperation.Subtract:
                     if (!catalog.TryGetValue(edit.Name, out ConfigKey? key) || key.Type != ConfigType.List)
                     {
-                        string what = edit.Operation == ConfigOperation.Append ? "append" : "subtract";
-                        return (Outcome.Refused(
-                            ErrorCode.InvalidConfig, $"Config value {what} is not allowed for config key: {edit.Name}"), values);
+                        return (Outcome.Refused(ErrorCode.InvalidConfig, NotAList(type, edit, key is not null)), values);
                     }
                     IEnumerable<string> old = ConfigValue.List(values.GetValueOrDefault(edit.Name) ?? key.Default ?? "");
                     IReadOnlyList<string> given = ConfigValue.List(edit.Value!);
                     values[edit.Name] = string.Join(',', edit.Operation == ConfigOperation.Append ? old.Union(given) : old.Except(given));
                     break;
                 default:
-                    return (Outcome.Refused(ErrorCode.InvalidRequest, $"Unknown config operation {(sbyte)edit.Operation}"), values);
+                    return (Outcome.Refused(ErrorCode.InvalidRequest, $"Unknown operations type {(sbyte)edit.Operation}"), values);
             }
         }
         return (Outcome.Done, values);
     }
+
+    private static string NotAList(sbyte type, ConfigEdit edit, bool isKnown) =>
+        type == TopicResource
+            ? $"Can't {edit.Operation.ToString().ToUpperInvariant()} to key {edit.Name} because its type is not LIST."
+            : isKnown ? $"Config value {(edit.Operation == ConfigOperation.Append ? "append" : "subtract")} is not allowed for config key: {edit.Name}"
+            : $"Unknown config name: {edit.Name}";
 
     private async Task<Outcome> ChangeAsync(
         sbyte type, string name, Func<Dictionary<string, string>, (Outcome, Dictionary<string, string>)> change, bool validateOnly,
@@ -127,7 +137,10 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
             GetResult node = await session().GetAsync(path, cancellationToken).ConfigureAwait(false);
             Dictionary<string, string> had = ClusterJson.ReadConfig(node.Data);
             (Outcome outcome, Dictionary<string, string> values) = change(new Dictionary<string, string>(had, StringComparer.Ordinal));
-            outcome = outcome.IsDone ? CheckValues(type, name, had, values) : outcome;
+            if (outcome.IsDone)
+            {
+                outcome = type == TopicResource ? CheckTopicValues(values) : BrokerConfigRules.Check(config.Current, name, had, values);
+            }
             if (!outcome.IsDone || validateOnly)
             {
                 return outcome;
@@ -154,6 +167,8 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
         entity = "";
         switch (type)
         {
+            case TopicResource when name.Length == 0:
+                return Outcome.Refused(ErrorCode.InvalidRequest, "Default topic resources are not allowed.");
             case TopicResource:
                 if (TopicNameRules.Check(name) is { } wrong)
                 {
@@ -166,34 +181,9 @@ internal sealed class ConfigAdministration(Func<ICoordinationSession> session, M
                 string broker = name.Length == 0 ? ClusterPaths.DefaultBroker : name;
                 (path, entity) = (ClusterPaths.BrokerConfig(broker), $"brokers/{broker}");
                 return name.Length == 0 || int.TryParse(name, out int _)
-                    ? Outcome.Done : Outcome.Refused(ErrorCode.InvalidRequest, $"Broker id must be an integer, but it is: {name}");
+                    ? Outcome.Done : Outcome.Refused(ErrorCode.InvalidRequest, $"Node id must be an integer, but it is: {name}");
             default:
-                return Outcome.Refused(ErrorCode.InvalidRequest, $"Unexpected resource type {type}");
+                return Outcome.Refused(ErrorCode.InvalidRequest, $"Unknown resource type {type}");
         }
-    }
-
-    private static Outcome CheckValues(sbyte type, string name, Dictionary<string, string> had, Dictionary<string, string> values)
-    {
-        bool isTopic = type == TopicResource;
-        foreach ((string key, string value) in values)
-        {
-            if (Check(isTopic ? ConfigCatalog.Topic : ConfigCatalog.Broker, isTopic ? "topic" : "broker", key, value) is { IsDone: false } wrong)
-            {
-                return wrong;
-            }
-        }
-        if (isTopic)
-        {
-            return Outcome.Done;
-        }
-        IEnumerable<string> changed = values.Keys.Union(had.Keys).Where(k => values.GetValueOrDefault(k) != had.GetValueOrDefault(k));
-        string[] fixedKeys = [.. changed.Where(k => ConfigCatalog.Broker[k].UpdateMode == UpdateMode.ReadOnly)];
-        if (fixedKeys.Length > 0)
-        {
-            return Outcome.Refused(ErrorCode.InvalidRequest, $"Cannot update these configs dynamically: Set({string.Join(", ", fixedKeys)})");
-        }
-        string[] ownOnly = name.Length > 0 ? [] : [.. changed.Where(k => ConfigCatalog.Broker[k].UpdateMode == UpdateMode.PerBroker)];
-        return ownOnly.Length == 0 ? Outcome.Done : Outcome.Refused(
-            ErrorCode.InvalidRequest, $"Cannot update these configs at default cluster level: Set({string.Join(", ", ownOnly)})");
     }
 }

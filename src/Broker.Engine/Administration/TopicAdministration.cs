@@ -62,7 +62,7 @@ internal sealed class TopicAdministration(
         {
             id = Uuids.New(random);
         }
-        var made = new MadeTopic(Outcome.Done, validateOnly ? Guid.Empty : id, placed.Count, placed[0].Length, values);
+        var made = new MadeTopic(Outcome.Done, id, placed.Count, placed[0].Length, values);
         if (validateOnly)
         {
             return made;
@@ -105,7 +105,7 @@ internal sealed class TopicAdministration(
             if (collisions.Length > 0)
             {
                 return Outcome.Refused(
-                    ErrorCode.InvalidTopicException, $"Topic '{name}' collides with existing topics: {string.Join(", ", collisions)}");
+                    ErrorCode.InvalidTopicException, $"Topic '{name}' collides with existing topic: {collisions[0]}");
             }
         }
         return Outcome.Done;
@@ -116,10 +116,20 @@ internal sealed class TopicAdministration(
         var none = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
         if (plan.Assignment is { Count: > 0 } chosen)
         {
-            return plan.Partitions != -1 || plan.ReplicationFactor != -1
-                ? (Outcome.Refused(ErrorCode.InvalidRequest,
-                    "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time."), none)
-                : (CheckAssignment(chosen, 0, image), chosen.ToImmutableSortedDictionary());
+            string? counted = plan.ReplicationFactor != -1 ? "replication factor" : plan.Partitions != -1 ? "numPartitions" : null;
+            Outcome assignment = counted is null ? CheckAssignment(chosen, 0, image) : Outcome.Refused(
+                ErrorCode.InvalidRequest, $"A manual partition assignment was specified, but {counted} was not set to -1.");
+            return assignment.IsDone ? (assignment, chosen.ToImmutableSortedDictionary()) : (assignment, none);
+        }
+        if (plan.ReplicationFactor is 0 or < -1)
+        {
+            return (Outcome.Refused(
+                ErrorCode.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value."), none);
+        }
+        if (plan.Partitions is 0 or < -1)
+        {
+            return (Outcome.Refused(
+                ErrorCode.InvalidPartitions, "Number of partitions was set to an invalid non-positive value."), none);
         }
         int partitions = plan.Partitions == -1 ? config.Current.Int("num.partitions") : plan.Partitions;
         int replicas = plan.ReplicationFactor == -1 ? config.Current.Int("default.replication.factor") : plan.ReplicationFactor;
@@ -129,17 +139,16 @@ internal sealed class TopicAdministration(
 
     private static Outcome CheckCounts(int partitions, int replicas, MetadataImage image)
     {
-        if (partitions <= 0)
-        {
-            return Outcome.Refused(ErrorCode.InvalidPartitions, "Number of partitions must be larger than 0.");
-        }
         if (partitions > PartitionsMax)
         {
             return Outcome.Refused(ErrorCode.InvalidPartitions, $"Number of partitions must be no more than {PartitionsMax}.");
         }
-        if (replicas <= 0)
+        if (replicas > image.Brokers.Count)
         {
-            return Outcome.Refused(ErrorCode.InvalidReplicationFactor, "Replication factor must be larger than 0.");
+            return Outcome.Refused(
+                ErrorCode.InvalidReplicationFactor,
+                $"Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot be reached "
+                    + $"because only {image.Brokers.Count} broker(s) are registered.");
         }
         if (replicas > 1)
         {
@@ -164,43 +173,43 @@ internal sealed class TopicAdministration(
     private static Outcome CheckAssignment(
         IReadOnlyList<KeyValuePair<int, ImmutableArray<int>>> assignment, int first, MetadataImage image)
     {
-        int[] partitions = [.. assignment.Select(a => a.Key).Order()];
-        if (!partitions.SequenceEqual(Enumerable.Range(first, partitions.Length)))
+        if (assignment.Select(a => a.Key).Repeated() is { Count: > 0 } twice)
         {
-            return Outcome.Refused(
-                ErrorCode.InvalidReplicaAssignment, $"partitions should be a consecutive 0-based integer sequence, not {string.Join(", ", partitions)}");
+            return Misassigned($"Found multiple manual partition assignments for partition {twice.First()}");
         }
-        foreach ((int partition, ImmutableArray<int> replicas) in assignment)
+        foreach ((int _, ImmutableArray<int> replicas) in assignment)
         {
-            if (replicas.IsEmpty || replicas.Distinct().Count() != replicas.Length)
+            if (CheckReplicas(replicas, image) is { IsDone: false } wrong)
             {
-                return Outcome.Refused(
-                    ErrorCode.InvalidReplicaAssignment,
-                    $"The manual partition assignment of partition {partition} is empty or names a broker twice: [{string.Join(", ", replicas)}]");
-            }
-            if (replicas.Length > 1)
-            {
-                return Outcome.Refused(
-                    ErrorCode.InvalidReplicationFactor,
-                    $"Replication factor {replicas.Length} is not supported: this broker keeps one replica of a partition.");
-            }
-            if (replicas.FirstOrDefault(r => !image.IsAlive(r), -1) is >= 0 and int unknown)
-            {
-                return Outcome.Refused(
-                    ErrorCode.InvalidReplicaAssignment,
-                    $"The manual partition assignment includes broker {unknown}, but no such broker is registered.");
+                return wrong;
             }
         }
-        return Outcome.Done;
+        return assignment.Select(a => a.Key).Order().SequenceEqual(Enumerable.Range(first, assignment.Count))
+            ? Outcome.Done : Misassigned("partitions should be a consecutive 0-based integer sequence");
+    }
+
+    private static Outcome Misassigned(string why) => Outcome.Refused(ErrorCode.InvalidReplicaAssignment, why);
+
+    private static Outcome CheckReplicas(ImmutableArray<int> replicas, MetadataImage image)
+    {
+        if (replicas.IsEmpty)
+        {
+            return Misassigned("The manual partition assignment includes an empty replica list.");
+        }
+        foreach (int replica in replicas.Where(r => !image.IsAlive(r)))
+        {
+            return Misassigned($"The manual partition assignment includes broker {replica}, but no such broker is registered.");
+        }
+        return replicas.Repeated() is { Count: > 0 } twice
+            ? Misassigned($"The manual partition assignment includes the broker {twice.First()} more than once.")
+            : replicas.Length == 1 ? Outcome.Done : Outcome.Refused(
+                ErrorCode.InvalidReplicationFactor,
+                $"Replication factor {replicas.Length} is not supported: this broker keeps one replica of a partition.");
     }
 
     /// <summary>Marks a topic for deletion.</summary>
     public async Task<Outcome> DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        if (metadata.Current.Topic(name) is null)
-        {
-            return Outcome.Refused(ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
-        }
         if (!config.Current.Bool("delete.topic.enable"))
         {
             return Outcome.Refused(ErrorCode.TopicDeletionDisabled, "Topic deletion is disabled.");
@@ -229,7 +238,7 @@ internal sealed class TopicAdministration(
             GetResult node = await session().GetAsync(ClusterPaths.Topic(name), cancellationToken).ConfigureAwait(false);
             if (node.Error != CoordinationError.None || metadata.Current.Topic(name) is null)
             {
-                return Outcome.Refused(ErrorCode.UnknownTopicOrPartition, $"The topic '{name}' does not exist.");
+                return new Outcome(ErrorCode.UnknownTopicOrPartition, null);
             }
             TopicAssignment topic = ClusterJson.ReadTopic(node.Data);
             int had = topic.Partitions.Count;

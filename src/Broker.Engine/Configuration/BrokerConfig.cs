@@ -62,6 +62,9 @@ internal sealed class BrokerConfig
         return null;
     }
 
+    /// <summary>A key's value as DescribeConfigs tells it: without its fallbacks.</summary>
+    public string? Own(string name) => _set.GetValueOrDefault(name) ?? ConfigCatalog.Broker[name].Default;
+
     /// <summary>Hours and minutes become the milliseconds that the key is counted in.</summary>
     public static string Convert(string value, string from, string to)
     {

@@ -8,6 +8,7 @@ internal enum ConfigSource : sbyte
     DynamicDefaultBroker = 3,
     StaticBroker = 4,
     Default = 5,
+    DynamicBrokerLogger = 6,
 }
 
 /// <summary>A name that gives a value, what it gives, and where from.</summary>
@@ -19,11 +20,18 @@ internal sealed record ConfigDescription(ConfigKey Key, string? Value, ConfigSou
 /// <summary>Describes configuration as Kafka's ConfigHelper does. Stateless.</summary>
 internal static class ConfigDescriptions
 {
-    public static IEnumerable<ConfigDescription> OfTopic(ClusterConfig config, string topic)
+    public static IEnumerable<ConfigDescription> OfTopic(ClusterConfig config, string topic) => OfTopic(config, config.Topic(topic));
+
+    /// <param name="config">The broker's configuration.</param>
+    /// <param name="own">What is, or would be, set for the topic itself.</param>
+    public static IEnumerable<ConfigDescription> OfTopic(ClusterConfig config, IReadOnlyDictionary<string, string> own)
     {
-        IReadOnlyDictionary<string, string> own = config.Topic(topic);
         foreach (ConfigKey key in ConfigCatalog.Topic.Values.OrderBy(k => k.Name, StringComparer.Ordinal))
         {
+            if (key.IsInternal && !own.ContainsKey(key.Name))
+            {
+                continue;
+            }
             var synonyms = new List<ConfigSynonym>();
             if (own.TryGetValue(key.Name, out string? set))
             {
@@ -32,10 +40,6 @@ internal static class ConfigDescriptions
             if (key.Synonym is { } synonym && ConfigCatalog.Broker.TryGetValue(synonym, out ConfigKey? broker))
             {
                 AddBroker(synonyms, config, broker);
-            }
-            else if (key.Default is not null)
-            {
-                synonyms.Add(new ConfigSynonym(key.Name, key.Default, ConfigSource.Default));
             }
             string? value = LogConfig.Effective(config.Current, own, key.Name);
             yield return new ConfigDescription(key, value, synonyms.Count > 0 ? synonyms[0].Source : ConfigSource.Default, false, synonyms);
@@ -49,7 +53,7 @@ internal static class ConfigDescriptions
             var synonyms = new List<ConfigSynonym>();
             AddBroker(synonyms, config, key);
             yield return new ConfigDescription(
-                key, config.Current.Text(key.Name), synonyms.Count > 0 ? synonyms[0].Source : ConfigSource.Default,
+                key, config.Current.Own(key.Name), synonyms.Count > 0 ? synonyms[0].Source : ConfigSource.Default,
                 key.UpdateMode == UpdateMode.ReadOnly, synonyms);
         }
     }
@@ -67,21 +71,23 @@ internal static class ConfigDescriptions
         }
     }
 
+    /// <summary>Every place that may give a broker key its value, in the order in which they win. As in Kafka, what comes
+    /// before the key's own name says nothing of the key: a key that only its fallbacks give has no synonyms.</summary>
     private static void AddBroker(List<ConfigSynonym> synonyms, ClusterConfig config, ConfigKey key)
     {
-        foreach (string name in key.Fallbacks.Prepend(key.Name))
-        {
-            Add(synonyms, name, config.OwnBroker, ConfigSource.DynamicBroker);
-            Add(synonyms, name, config.DefaultBroker, ConfigSource.DynamicDefaultBroker);
-            Add(synonyms, name, config.Static.Set, ConfigSource.StaticBroker);
-        }
-        foreach (string name in key.Fallbacks.Prepend(key.Name))
+        var found = new List<ConfigSynonym>();
+        string[] names = [key.Name, .. key.ShownFallbacks];
+        Array.ForEach(names, n => Add(found, n, config.OwnBroker, ConfigSource.DynamicBroker));
+        Array.ForEach(names, n => Add(found, n, config.DefaultBroker, ConfigSource.DynamicDefaultBroker));
+        Array.ForEach(names, n => Add(found, n, config.Static.Set, ConfigSource.StaticBroker));
+        foreach (string name in names)
         {
             if (ConfigCatalog.Broker[name].Default is { } value)
             {
-                synonyms.Add(new ConfigSynonym(name, value, ConfigSource.Default));
+                found.Add(new ConfigSynonym(name, value, ConfigSource.Default));
             }
         }
+        synonyms.AddRange(found.SkipWhile(s => s.Name != key.Name));
     }
 
     private static void Add(List<ConfigSynonym> synonyms, string name, IReadOnlyDictionary<string, string> values, ConfigSource source)

@@ -74,6 +74,12 @@ internal sealed record ConfigKey
     /// <summary>For a topic key: the broker key that gives its default.</summary>
     public string? Synonym { get; init; }
 
+    /// <summary>The fallbacks that DescribeConfigs tells of: Kafka's (DynamicBrokerConfig.brokerConfigSynonyms).</summary>
+    public IEnumerable<string> ShownFallbacks => Fallbacks.Where(f => f.StartsWith("log.", StringComparison.Ordinal) && f != "log.dir");
+
+    /// <summary>For Kafka's own tests: told only where it is set.</summary>
+    public bool IsInternal => Name.StartsWith("internal.", StringComparison.Ordinal);
+
     public bool IsSensitive => Type == ConfigType.Password;
 
     /// <summary>Why a value is not allowed, in Kafka's words, or null.</summary>

@@ -25,6 +25,11 @@ internal sealed partial class ConfigLoader(ILogger logger)
                     + (nearest is null ? "" : $"; did you mean '{nearest}'?"));
                 continue;
             }
+            if (name != key.Name && key.Support == ConfigSupport.Served)
+            {
+                _problems.Add($"{name} is refused ({origin}): values for a single listener are not supported; set {key.Name}");
+                continue;
+            }
             if (key.Check(value) is { } wrong)
             {
                 _problems.Add($"{wrong} ({origin})");

@@ -41,6 +41,7 @@ internal abstract partial class ConfigRule
     {
         null => "null",
         IReadOnlyList<string> list => $"[{string.Join(", ", list)}]",
+        double number when number == Math.Floor(number) && Math.Abs(number) < 1e7 => number.ToString("0.0", CultureInfo.InvariantCulture),
         IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString()!,
     };

@@ -41,6 +41,9 @@ internal static class ConfigValue
         }
     }
 
+    /// <summary>A value's text as Kafka shows it once it has read it: without blanks around it, booleans in small letters.</summary>
+    public static string Plain(ConfigKey key, string text) => key.Type == ConfigType.Boolean ? text.Trim().ToLowerInvariant() : text.Trim();
+
     /// <summary>A comma separated list; the empty text is the empty list.</summary>
     public static IReadOnlyList<string> List(string text) =>
         text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries);

@@ -71,14 +71,24 @@ internal sealed class LogConfig
     public long TimestampBeforeMaxMs { get; init; }
     public long TimestampAfterMaxMs { get; init; }
 
+    /// <summary>Why a topic's own values cannot stand together, in Kafka's words (LogConfig.validateValues), or null.</summary>
+    public static string? Conflict(IReadOnlyDictionary<string, string> values)
+    {
+        long Long(string name) => long.Parse(values.GetValueOrDefault(name) ?? ConfigCatalog.Topic[name].Default!, CultureInfo.InvariantCulture);
+        (long least, long most) = (Long("min.compaction.lag.ms"), Long("max.compaction.lag.ms"));
+        return least > most ? $"conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
+            : "true".Equals(values.GetValueOrDefault("remote.storage.enable")?.Trim(), StringComparison.OrdinalIgnoreCase)
+                ? "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage." : null;
+    }
+
     /// <summary>A topic key's value: the topic's, its broker's, or the default.</summary>
     public static string? Effective(BrokerConfig broker, IReadOnlyDictionary<string, string> topic, string name)
     {
+        ConfigKey key = ConfigCatalog.Topic[name];
         if (topic.TryGetValue(name, out string? own))
         {
-            return own;
+            return ConfigValue.Plain(key, own);
         }
-        ConfigKey key = ConfigCatalog.Topic[name];
         return key.Synonym is { } synonym && ConfigCatalog.Broker.ContainsKey(synonym) ? broker.Text(synonym) : key.Default;
     }
 }

@@ -60,7 +60,7 @@ internal sealed partial class GroupCoordinator
     public LoadTimes Loads { get; }
 
     /// <summary>Partitions of the offsets topic led here, and how many of them are still loading.</summary>
-    public (int All, int Loading) Partitions => (_owned.Count, _owned.Count(p => !p.Value));
+    public (int All, int Loading) Partitions => (_owned.Count, _owned.Count(p => !p.Value.IsLoaded));
 
     /// <summary>Offsets that clients deleted since the start.</summary>
     public long Deletions => Interlocked.Read(ref _deletions);

@@ -18,7 +18,9 @@ internal sealed class DescribeClusterHandler(MetadataCache metadata, string clus
             return new DescribeClusterResponse
             {
                 ErrorCode = request.EndpointType == 2 ? ErrorCode.MismatchedEndpointType : ErrorCode.UnsupportedEndpointType,
-                ErrorMessage = "The request was sent to an endpoint of the wrong type.",
+                ErrorMessage = request.EndpointType == 2
+                    ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+                    : $"Unsupported endpoint type {request.EndpointType}",
             };
         }
         MetadataImage image = metadata.Current;

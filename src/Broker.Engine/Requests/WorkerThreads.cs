@@ -14,7 +14,8 @@ internal sealed partial class WorkerThreads : IDisposable
     private readonly Queue<Action> _queue = new();
     private readonly List<Thread> _threads = [];
     private readonly string _name;
-    private readonly int _threadsMax;
+    private int _threadsMax;
+    private int _made;
     private readonly ILogger _logger;
     private int _idle;
     private int _busy;
@@ -77,6 +78,28 @@ internal sealed partial class WorkerThreads : IDisposable
         _busy += change;
     }
 
+    /// <summary>Sets how many threads there may be; those beyond end with the work they have.</summary>
+    public void Resize(int threadsMax)
+    {
+        lock (_gate)
+        {
+            _threadsMax = threadsMax;
+            for (int waiting = _queue.Count - _idle; waiting > 0 && _threads.Count < _threadsMax; waiting--)
+            {
+                Add();
+            }
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Add()
+    {
+        var thread = new Thread(Loop) { Name = $"{_name}-{_made++}", IsBackground = true };
+        _threads.Add(thread);
+        SetBusy(1);
+        thread.Start();
+    }
+
     /// <summary>Runs <paramref name="work"/> on one of the threads; after <see cref="Dispose"/> it is dropped.</summary>
     /// <returns>False when the threads have stopped.</returns>
     public bool Run(Action work)
@@ -90,10 +113,7 @@ internal sealed partial class WorkerThreads : IDisposable
             _queue.Enqueue(work);
             if (_queue.Count > _idle && _threads.Count < _threadsMax)
             {
-                var thread = new Thread(Loop) { Name = $"{_name}-{_threads.Count}", IsBackground = true };
-                _threads.Add(thread);
-                SetBusy(1);
-                thread.Start();
+                Add();
             }
             else
             {
@@ -141,11 +161,18 @@ internal sealed partial class WorkerThreads : IDisposable
     {
         lock (_gate)
         {
-            while (_queue.Count == 0)
+            while (_queue.Count == 0 || _threads.Count > _threadsMax)
             {
-                if (_stopped)
+                if (_stopped && _queue.Count == 0)
                 {
                     SetBusy(-1);
+                    return null;
+                }
+                if (_threads.Count > _threadsMax)
+                {
+                    _threads.Remove(Thread.CurrentThread);
+                    SetBusy(-1);
+                    Monitor.Pulse(_gate);   // the wake-up that it took may have been for work
                     return null;
                 }
                 _idle++;

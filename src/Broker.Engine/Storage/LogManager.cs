@@ -15,8 +15,8 @@ internal sealed record LogManagerOptions
     public required string ClusterId { get; init; }
     public required IReadOnlyList<string> Directories { get; init; }
 
-    /// <summary>num.recovery.threads.per.data.dir.</summary>
-    public int RecoveryThreads { get; init; } = 2;
+    /// <summary>num.recovery.threads.per.data.dir; may change.</summary>
+    public int RecoveryThreads { get; set; } = 2;
 }
 
 /// <summary>

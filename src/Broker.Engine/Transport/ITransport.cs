@@ -12,6 +12,9 @@ internal interface ITransport : IDisposable
     /// <summary>Network threads that can own partitions; 0 where connections have no fixed thread.</summary>
     int OwnerThreads { get; }
 
+    /// <summary>The limits on connections; they can be changed.</summary>
+    ConnectionQuotas Quotas { get; }
+
     /// <summary>Where memory for requests comes from.</summary>
     BufferPool Pool { get; }
 

@@ -28,6 +28,9 @@ internal sealed record TransportOptions
     /// <summary>max.connections.per.ip.overrides.</summary>
     public IReadOnlyDictionary<IPAddress, int> ConnectionsPerIpOverrides { get; init; } = new Dictionary<IPAddress, int>();
 
+    /// <summary>max.connection.creation.rate: new connections a second.</summary>
+    public int ConnectionRateMax { get; init; } = int.MaxValue;
+
     /// <summary>connections.max.idle.ms; negative for never.</summary>
     public long IdleMsMax { get; init; } = 600_000;
 

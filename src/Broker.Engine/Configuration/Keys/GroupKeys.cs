@@ -6,7 +6,7 @@ internal static class GroupKeys
     public const string Table = """
         - group.coordinator.append.linger.ms | Int | -1 | Medium | R | >=-1 |  | group state is written at once by the coordinator, which needs no such setting
         - group.coordinator.background.threads | Int | 2 | High | R | >=1 |  | group state is written at once by the coordinator, which needs no such setting
-        - group.coordinator.cached.buffer.max.bytes | Int | 1048588 | Medium | R | >=524288 |  | group state is written at once by the coordinator, which needs no such setting
+        - group.coordinator.cached.buffer.max.bytes | Int | 1048588 | Medium | C | >=524288 |  | group state is written at once by the coordinator, which needs no such setting
         - group.coordinator.new.enable | Boolean | false | Medium | R |  |  | group state is written at once by the coordinator, which needs no such setting
         - group.coordinator.rebalance.protocols | List | classic,consumer,streams | Medium | R | consumer/classic/share/streams |  | group state is written at once by the coordinator, which needs no such setting
         - group.coordinator.threads | Int | 4 | High | R | >=1 |  | group state is written at once by the coordinator, which needs no such setting

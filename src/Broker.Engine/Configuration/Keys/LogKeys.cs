@@ -8,7 +8,7 @@ internal static class LogKeys
         + compression.lz4.level | Int | 9 | Medium | C | 1..17 |  | Level for lz4 where the broker compresses.
         + compression.type | String | producer | High | C | uncompressed/zstd/lz4/snappy/gzip/producer |  | Codec in which batches are kept; producer keeps them as they come.
         + compression.zstd.level | Int | 3 | Medium | C | -131072..22 |  | Level for zstd where the broker compresses.
-        - cordoned.log.dirs | List |  | Medium | R |  |  | new partitions go to any directory that works
+        - cordoned.log.dirs | List |  | Medium | C |  |  | new partitions go to any directory that works
         + log.cleanup.policy | List | delete | Medium | C | compact/delete |  | delete, compact or both: it decides whether records need keys and whether DeleteRecords is allowed.
         + log.dir | List | /tmp/kafka-logs | High | R |  |  | Directory for logs, where log.dirs is not set. Without either, logs lie below the host's data directory.
         - log.dir.failure.timeout.ms | Long | 30000 | Low | R | >=1 |  | there is no KRaft controller here
@@ -42,7 +42,7 @@ internal static class LogKeys
         + log.segment.bytes | Int | 1073741824 | High | C | >=1048576 |  | Bytes after which a segment is rolled.
         + log.segment.delete.delay.ms | Long | 60000 | High | C | >=0 |  | Milliseconds between the renaming of deleted files and their end.
         + message.max.bytes | Int | 1048588 | High | C | >=0 |  | Largest batch of records, as it arrives.
-        + num.recovery.threads.per.data.dir | Int | 2 | High | R | >=1 |  | Threads that load and recover the logs of a directory at the start, and close them at the stop.
+        + num.recovery.threads.per.data.dir | Int | 2 | High | C | >=1 |  | Threads that load and recover the logs of a directory at the start, and close them at the stop.
         + producer.id.expiration.check.interval.ms | Int | 600000 | Low | R | >=1 |  | Milliseconds between looks for idle producers.
         + producer.id.expiration.ms | Int | 86400000 | Low | C | >=1 |  | Milliseconds after which the state of an idle idempotent producer is forgotten.
         """;

@@ -8,7 +8,7 @@ internal static class MetricsKeys
         - client.quota.callback.class | Class | ~ | Low | R |  |  | Java classes cannot be loaded
         - kafka.metrics.polling.interval.secs | Int | 10 | Low | R | >=1 |  | metrics are read over HTTP; there are no reporter classes
         - kafka.metrics.reporters | List |  | Low | R |  |  | metrics are read over HTTP; there are no reporter classes
-        - metric.reporters | List | org.apache.kafka.common.metrics.JmxReporter | Low | R |  |  | metrics are read over HTTP; there are no reporter classes
+        - metric.reporters | List | org.apache.kafka.common.metrics.JmxReporter | Low | C |  |  | metrics are read over HTTP; there are no reporter classes
         - metrics.num.samples | Int | 2 | Low | R | >=1 |  | metrics are read over HTTP; there are no reporter classes
         - metrics.recording.level | String | INFO | Low | R |  |  | metrics are read over HTTP; there are no reporter classes
         - metrics.sample.window.ms | Long | 30000 | Low | R | >=1 |  | metrics are read over HTTP; there are no reporter classes

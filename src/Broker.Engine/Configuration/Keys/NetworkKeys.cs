@@ -8,10 +8,10 @@ internal static class NetworkKeys
         + connections.max.idle.ms | Long | 600000 | Medium | R |  |  | Milliseconds after which an idle connection is closed.
         - connections.max.reauth.ms | Long | 0 | Medium | R |  |  | there is no authentication here
         + fetch.max.bytes | Int | 57671680 | Medium | R | >=1024 |  | Most bytes that one fetch is answered with.
-        - max.connection.creation.rate | Int | 2147483647 | Medium | R | >=0 |  | new connections are bounded by max.connections and max.connections.per.ip
-        + max.connections | Int | 2147483647 | Medium | R | >=0 |  | Connections that the broker accepts at a time; further ones wait.
-        + max.connections.per.ip | Int | 2147483647 | Medium | R | >=0 |  | Connections from one address at a time; further ones are closed.
-        + max.connections.per.ip.overrides | String |  | Medium | R |  |  | Exceptions from max.connections.per.ip: address:count, separated by commas.
+        + max.connection.creation.rate | Int | 2147483647 | Medium | C | >=0 |  | New connections a second; further ones wait.
+        + max.connections | Int | 2147483647 | Medium | C | >=0 |  | Connections that the broker accepts at a time; further ones wait.
+        + max.connections.per.ip | Int | 2147483647 | Medium | C | >=0 |  | Connections from one address at a time; further ones are closed.
+        + max.connections.per.ip.overrides | String |  | Medium | C |  |  | Exceptions from max.connections.per.ip: address:count, separated by commas.
         + max.incremental.fetch.session.cache.slots | Int | 1000 | Medium | R | >=0 |  | Fetch sessions kept at a time.
         + num.network.threads | Int | 3 | High | R | >=1 |  | Network threads. Unless it is set, there is one for each processor core.
         + queued.max.request.bytes | Long | -1 | Medium | R |  |  | Memory for requests being received; beyond it sockets are not read. Negative for no limit.

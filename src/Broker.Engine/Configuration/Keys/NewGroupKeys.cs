@@ -4,7 +4,7 @@ namespace Broker.Engine.Configuration.Keys;
 internal static class NewGroupKeys
 {
     public const string Table = """
-        - group.consumer.assignment.interval.ms | Int | 1000 | Medium | R | >=0 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
+        - group.consumer.assignment.interval.ms | Int | 1000 | Medium | C | >=0 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
         - group.consumer.assignors | List | uniform,range | Medium | R |  |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
         - group.consumer.heartbeat.interval.ms | Int | 5000 | Medium | R | >=1 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
         - group.consumer.max.assignment.interval.ms | Int | 15000 | Medium | R | >=0 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
@@ -17,7 +17,7 @@ internal static class NewGroupKeys
         - group.consumer.min.session.timeout.ms | Int | 45000 | Medium | R | >=1 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
         - group.consumer.regex.refresh.interval.ms | Int | 600000 | Medium | R | >=10000 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
         - group.consumer.session.timeout.ms | Int | 45000 | Medium | R | >=1 |  | the consumer group protocol of KIP-848 is not supported; the classic protocol is
-        - group.share.assignment.interval.ms | Int | 1000 | Medium | R | >=0 |  | share groups are not supported
+        - group.share.assignment.interval.ms | Int | 1000 | Medium | C | >=0 |  | share groups are not supported
         - group.share.assignors | List | simple | Medium | R |  |  | share groups are not supported
         - group.share.delivery.count.limit | Int | 5 | Medium | R | 2..10 |  | share groups are not supported
         - group.share.enable | Boolean | false | Medium | R |  |  | share groups are not supported
@@ -42,7 +42,7 @@ internal static class NewGroupKeys
         - group.share.persister.class.name | String | org.apache.kafka.server.share.persister.DefaultStatePersister | Medium | R |  |  | share groups are not supported
         - group.share.record.lock.duration.ms | Int | 30000 | Medium | R | 1000..3600000 |  | share groups are not supported
         - group.share.session.timeout.ms | Int | 45000 | Medium | R | >=1 |  | share groups are not supported
-        - group.streams.assignment.interval.ms | Int | 1000 | Medium | R | >=0 |  | streams groups are not supported
+        - group.streams.assignment.interval.ms | Int | 1000 | Medium | C | >=0 |  | streams groups are not supported
         - group.streams.heartbeat.interval.ms | Int | 5000 | Medium | R | >=1 |  | streams groups are not supported
         - group.streams.initial.rebalance.delay.ms | Int | 3000 | Medium | R | >=0 |  | streams groups are not supported
         - group.streams.max.assignment.interval.ms | Int | 15000 | Medium | R | >=0 |  | streams groups are not supported
@@ -56,7 +56,7 @@ internal static class NewGroupKeys
         - group.streams.num.standby.replicas | Int | 0 | Medium | R | >=0 |  | streams groups are not supported
         - group.streams.session.timeout.ms | Int | 45000 | Medium | R | >=1 |  | streams groups are not supported
         - share.coordinator.append.linger.ms | Int | -1 | Medium | R | >=-1 |  | share groups are not supported
-        - share.coordinator.cached.buffer.max.bytes | Int | 1048588 | Medium | R | >=524288 |  | share groups are not supported
+        - share.coordinator.cached.buffer.max.bytes | Int | 1048588 | Medium | C | >=524288 |  | share groups are not supported
         - share.coordinator.cold.partition.snapshot.interval.ms | Int | 300000 | Low | R | >=1 |  | share groups are not supported
         - share.coordinator.load.buffer.size | Int | 5242880 | High | R | >=1 |  | share groups are not supported
         - share.coordinator.snapshot.update.records.per.snapshot | Int | 500 | Medium | R | 0..500 |  | share groups are not supported

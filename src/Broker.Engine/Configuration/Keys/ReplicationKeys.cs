@@ -10,12 +10,12 @@ internal static class ReplicationKeys
         - delete.records.purgatory.purge.interval.requests | Int | 1 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         - eligible.leader.replicas.enable | Boolean | false | High | R |  |  | a partition has one replica here
         - fetch.purgatory.purge.interval.requests | Int | 1000 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
-        - follower.fetch.last.tiered.offset.enable | Boolean | false | Medium | R |  |  | tiered storage is not supported
+        - follower.fetch.last.tiered.offset.enable | Boolean | false | Medium | C |  |  | tiered storage is not supported
         - leader.imbalance.check.interval.seconds | Long | 300 | High | R | >=1 |  | a partition has one replica here, so its leader cannot move
         - leader.imbalance.per.broker.percentage | Int | 10 | High | R |  |  | a partition has one replica here, so its leader cannot move
         - min.insync.replicas | Int | 1 | High | C | >=1 |  | a partition has one replica here
         - num.replica.alter.log.dirs.threads | Int | ~ | High | R |  |  | a partition has one replica here
-        - num.replica.fetchers | Int | 1 | High | R | >=1 |  | a partition has one replica here
+        - num.replica.fetchers | Int | 1 | High | C | >=1 |  | a partition has one replica here
         - producer.purgatory.purge.interval.requests | Int | 1000 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         - replica.fetch.backoff.ms | Int | 1000 | Medium | R | >=0 |  | a partition has one replica here
         - replica.fetch.max.bytes | Int | 1048576 | Medium | R | >=0 |  | a partition has one replica here

@@ -16,28 +16,28 @@ internal static class SecurityKeys
         - password.encoder.keyfactory.algorithm | String | ~ | Low | R |  |  | no secrets are kept in the cluster state
         - password.encoder.old.secret | Password | ~ | Medium | R |  |  | no secrets are kept in the cluster state
         - password.encoder.secret | Password | ~ | Medium | R |  |  | no secrets are kept in the cluster state
-        ! principal.builder.class | Class | class org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! principal.builder.class | Class | org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.client.callback.handler.class | Class | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.enabled.mechanisms | List | GSSAPI | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.jaas.config | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.kinit.cmd | String | /usr/bin/kinit | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.min.time.before.relogin | Long | 60000 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.principal.to.local.rules | List | DEFAULT | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.service.name | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.ticket.renew.jitter | Double | 0.05 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.kerberos.ticket.renew.window.factor | Double | 0.8 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.enabled.mechanisms | List | GSSAPI | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.jaas.config | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.kinit.cmd | String | /usr/bin/kinit | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.min.time.before.relogin | Long | 60000 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.principal.to.local.rules | List | DEFAULT | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.service.name | String | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.ticket.renew.jitter | Double | 0.05 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.kerberos.ticket.renew.window.factor | Double | 0.8 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.callback.handler.class | Class | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.class | Class | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.connect.timeout.ms | Int | ~ | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.read.timeout.ms | Int | ~ | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.login.refresh.buffer.seconds | Short | 300 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.login.refresh.min.period.seconds | Short | 60 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.login.refresh.window.factor | Double | 0.8 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.login.refresh.window.jitter | Double | 0.05 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.login.refresh.buffer.seconds | Short | 300 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.login.refresh.min.period.seconds | Short | 60 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.login.refresh.window.factor | Double | 0.8 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.login.refresh.window.jitter | Double | 0.05 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.retry.backoff.max.ms | Long | 10000 | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.login.retry.backoff.ms | Long | 100 | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.mechanism.controller.protocol | String | GSSAPI | High | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.mechanism.inter.broker.protocol | String | GSSAPI | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.mechanism.inter.broker.protocol | String | GSSAPI | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.assertion.algorithm | String | RS256 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.assertion.claim.aud | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.assertion.claim.exp.seconds | Int | 300 | Low | R | 0..86400 |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
@@ -58,8 +58,8 @@ internal static class SecurityKeys
         ! sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms | Long | 10000 | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.jwks.endpoint.retry.backoff.ms | Long | 100 | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.jwks.endpoint.url | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.oauthbearer.jwt.retriever.class | Class | class org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! sasl.oauthbearer.jwt.validator.class | Class | class org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.oauthbearer.jwt.retriever.class | Class | org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! sasl.oauthbearer.jwt.validator.class | Class | org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.scope | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.scope.claim.name | String | scope | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! sasl.oauthbearer.sub.claim.name | String | sub | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
@@ -69,26 +69,26 @@ internal static class SecurityKeys
         ! security.providers | String | ~ | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! ssl.allow.dn.changes | Boolean | false | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! ssl.allow.san.changes | Boolean | false | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.cipher.suites | List |  | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.client.auth | String | none | Medium | R | required/requested/none |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.enabled.protocols | List | TLSv1.2,TLSv1.3 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.endpoint.identification.algorithm | String | https | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.engine.factory.class | Class | ~ | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.key.password | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keymanager.algorithm | String | SunX509 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keystore.certificate.chain | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keystore.key | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keystore.location | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keystore.password | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.keystore.type | String | JKS | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.cipher.suites | List |  | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.client.auth | String | none | Medium | B | required/requested/none |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.enabled.protocols | List | TLSv1.2,TLSv1.3 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.endpoint.identification.algorithm | String | https | Low | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.engine.factory.class | Class | ~ | Low | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.key.password | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keymanager.algorithm | String | SunX509 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keystore.certificate.chain | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keystore.key | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keystore.location | String | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keystore.password | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.keystore.type | String | JKS | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         ! ssl.principal.mapping.rules | String | DEFAULT | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.protocol | String | TLSv1.3 | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.provider | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.secure.random.implementation | String | ~ | Low | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.trustmanager.algorithm | String | PKIX | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.truststore.certificates | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.truststore.location | String | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.truststore.password | Password | ~ | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
-        ! ssl.truststore.type | String | JKS | Medium | R |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.protocol | String | TLSv1.3 | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.provider | String | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.secure.random.implementation | String | ~ | Low | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.trustmanager.algorithm | String | PKIX | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.truststore.certificates | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.truststore.location | String | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.truststore.password | Password | ~ | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
+        ! ssl.truststore.type | String | JKS | Medium | B |  |  | this broker speaks PLAINTEXT only, and ignoring the key would promise protection that is not there
         """;
 }

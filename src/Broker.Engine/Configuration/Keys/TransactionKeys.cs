@@ -8,7 +8,7 @@ internal static class TransactionKeys
         - add.partitions.to.txn.retry.backoff.ms | Int | 20 | High | R | >=1 |  | transactions are not supported
         - transaction.abort.timed.out.transaction.cleanup.interval.ms | Int | 10000 | Low | R | >=1 |  | transactions are not supported
         - transaction.max.timeout.ms | Int | 900000 | High | R | >=1 |  | transactions are not supported
-        - transaction.partition.verification.enable | Boolean | true | Low | R |  |  | transactions are not supported
+        - transaction.partition.verification.enable | Boolean | true | Low | C |  |  | transactions are not supported
         - transaction.remove.expired.transaction.cleanup.interval.ms | Int | 3600000 | Low | R | >=1 |  | transactions are not supported
         - transaction.state.log.load.buffer.size | Int | 5242880 | High | R | >=1 |  | transactions are not supported
         - transaction.state.log.min.isr | Int | 2 | High | R | >=1 |  | transactions are not supported

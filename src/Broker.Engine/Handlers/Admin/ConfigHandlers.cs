@@ -7,7 +7,7 @@ using Broker.Protocol.Messages;
 namespace Broker.Engine.Handlers.Admin;
 
 /// <summary>DescribeConfigs: the entries of topics and of this broker, with synonyms and documentation on request.</summary>
-internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache metadata)
+internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache metadata, LoggerAdministration loggers)
     : DirectHandler<DescribeConfigsRequest, DescribeConfigsResponse>
 {
     protected override DescribeConfigsResponse Handle(RequestContext context, DescribeConfigsRequest request)
@@ -21,9 +21,13 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
                 ResourceName = resource.ResourceName,
                 ErrorMessage = null,
             };
+            if (resource.ResourceType == ConfigAdministration.LoggerResource)
+            {
+                DescribeLoggers(resource, result);
+            }
             foreach (ConfigDescription one in Describe(resource, result))
             {
-                if (resource.ConfigurationKeys is not { } keys || keys.Contains(one.Key.Name))
+                if (resource.ConfigurationKeys is not { Count: > 0 } keys || keys.Contains(one.Key.Name))
                 {
                     result.Configs.Add(Entry(one, request));
                 }
@@ -51,6 +55,11 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
                 return ConfigDescriptions.OfDefaultBroker(config);
             case ConfigAdministration.BrokerResource when name == $"{config.Static.BrokerId}":
                 return ConfigDescriptions.OfBroker(config);
+            case ConfigAdministration.LoggerResource:
+                return [];
+            case ConfigAdministration.BrokerResource when !int.TryParse(name, out int _):
+                (result.ErrorCode, result.ErrorMessage) = (ErrorCode.InvalidRequest, $"Broker id must be an integer, but it is: {name}");
+                return [];
             case ConfigAdministration.BrokerResource:
                 (result.ErrorCode, result.ErrorMessage) = (
                     ErrorCode.InvalidRequest, $"Unexpected broker id, expected {config.Static.BrokerId} or empty string, but received {name}");
@@ -58,6 +67,27 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
             default:
                 (result.ErrorCode, result.ErrorMessage) = (ErrorCode.InvalidRequest, $"Unsupported resource type: {resource.ResourceType}");
                 return [];
+        }
+    }
+
+    private void DescribeLoggers(
+        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsResponse.DescribeConfigsResult result)
+    {
+        string name = resource.ResourceName;
+        string? wrong = name.Length == 0 ? "Broker id must not be empty"
+            : !int.TryParse(name, out int id) ? $"Broker id must be an integer, but it is: {name}"
+            : id != config.Static.BrokerId ? $"Unexpected broker id, expected {config.Static.BrokerId} but received {name}" : null;
+        if (wrong is not null)
+        {
+            (result.ErrorCode, result.ErrorMessage) = (ErrorCode.InvalidRequest, wrong);
+            return;
+        }
+        foreach ((string logger, string level) in loggers.Loggers)
+        {
+            if (resource.ConfigurationKeys is not { Count: > 0 } keys || keys.Contains(logger))
+            {
+                result.Configs.Add(new() { Name = logger, Value = level, ConfigSource = (sbyte)ConfigSource.DynamicBrokerLogger });
+            }
         }
     }
 
@@ -82,55 +112,5 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
             }
         }
         return entry;
-    }
-}
-
-/// <summary>AlterConfigs: replaces the dynamic values of a resource whole.</summary>
-internal sealed class AlterConfigsHandler(ConfigAdministration administration)
-    : WorkerHandler<AlterConfigsRequest, AlterConfigsResponse>
-{
-    protected override async ValueTask<AlterConfigsResponse> HandleAsync(RequestContext context, AlterConfigsRequest request)
-    {
-        var response = new AlterConfigsResponse();
-        foreach (AlterConfigsRequest.AlterConfigsResource resource in request.Resources)
-        {
-            Outcome outcome = await administration.ReplaceAsync(
-                resource.ResourceType, resource.ResourceName, [.. resource.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))],
-                request.ValidateOnly, context.Closing).ConfigureAwait(false);
-            response.Responses.Add(new()
-            {
-                ErrorCode = outcome.Error,
-                ErrorMessage = outcome.Message,
-                ResourceType = resource.ResourceType,
-                ResourceName = resource.ResourceName,
-            });
-        }
-        return response;
-    }
-}
-
-/// <summary>IncrementalAlterConfigs: changes single keys.</summary>
-internal sealed class IncrementalAlterConfigsHandler(ConfigAdministration administration)
-    : WorkerHandler<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>
-{
-    protected override async ValueTask<IncrementalAlterConfigsResponse> HandleAsync(
-        RequestContext context, IncrementalAlterConfigsRequest request)
-    {
-        var response = new IncrementalAlterConfigsResponse();
-        foreach (IncrementalAlterConfigsRequest.AlterConfigsResource resource in request.Resources)
-        {
-            Outcome outcome = await administration.EditAsync(
-                resource.ResourceType, resource.ResourceName,
-                [.. resource.Configs.Select(c => new ConfigEdit(c.Name, (ConfigOperation)c.ConfigOperation, c.Value))],
-                request.ValidateOnly, context.Closing).ConfigureAwait(false);
-            response.Responses.Add(new()
-            {
-                ErrorCode = outcome.Error,
-                ErrorMessage = outcome.Message,
-                ResourceType = resource.ResourceType,
-                ResourceName = resource.ResourceName,
-            });
-        }
-        return response;
     }
 }

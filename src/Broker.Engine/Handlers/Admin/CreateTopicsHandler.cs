@@ -65,13 +65,14 @@ internal sealed class CreateTopicsHandler(TopicAdministration topics, MetadataWa
         {
             return answer;
         }
-        foreach (ConfigKey key in ConfigCatalog.Topic.Values.OrderBy(k => k.Name, StringComparer.Ordinal))
+        foreach (ConfigDescription one in ConfigDescriptions.OfTopic(config, made.Config))
         {
             answer.Configs!.Add(new()
             {
-                Name = key.Name,
-                Value = LogConfig.Effective(config.Current, made.Config, key.Name),
-                ConfigSource = (sbyte)(made.Config.ContainsKey(key.Name) ? ConfigSource.Topic : ConfigSource.Default),
+                Name = one.Key.Name,
+                Value = one.Key.IsSensitive ? null : one.Value,
+                ConfigSource = (sbyte)one.Source,
+                IsSensitive = one.Key.IsSensitive,
             });
         }
         return answer;

@@ -13,12 +13,14 @@ internal sealed class DeleteTopicsHandler(TopicAdministration topics, MetadataWa
     protected override async ValueTask<DeleteTopicsResponse> HandleAsync(RequestContext context, DeleteTopicsRequest request)
     {
         var response = new DeleteTopicsResponse();
-        IEnumerable<(string? Name, Guid Id)> asked = context.Version >= 6
-            ? request.Topics.Select(t => (t.Name, t.TopicId)) : request.TopicNames.Select(n => ((string?)n, Guid.Empty));
+        (string? Name, Guid Id)[] asked = context.Version >= 6
+            ? [.. request.Topics.Select(t => (t.Name, t.TopicId))] : [.. request.TopicNames.Select(n => ((string?)n, Guid.Empty))];
+        HashSet<(string?, Guid)> twice = asked.Repeated();
         var marked = new List<string>();
-        foreach ((string? name, Guid id) in asked)
+        foreach ((string? name, Guid id) in asked.Distinct())
         {
-            DeleteTopicsResponse.DeletableTopicResult result = await DeleteAsync(name, id, context.Closing).ConfigureAwait(false);
+            DeleteTopicsResponse.DeletableTopicResult result = twice.Contains((name, id))
+                ? Duplicate(name, id) : await DeleteAsync(name, id, context.Closing).ConfigureAwait(false);
             response.Responses.Add(result);
             if (result.ErrorCode == ErrorCode.None)
             {
@@ -36,6 +38,14 @@ internal sealed class DeleteTopicsHandler(TopicAdministration topics, MetadataWa
         return response;
     }
 
+    private static DeleteTopicsResponse.DeletableTopicResult Duplicate(string? name, Guid id) => new()
+    {
+        Name = name,
+        TopicId = id,
+        ErrorCode = ErrorCode.InvalidRequest,
+        ErrorMessage = name is null ? "Duplicate topic id." : "Duplicate topic name.",
+    };
+
     private async Task<DeleteTopicsResponse.DeletableTopicResult> DeleteAsync(string? name, Guid id, CancellationToken cancellationToken)
     {
         TopicImage? topic = name is not null ? metadata.Current.Topic(name) : metadata.Current.Topic(id);
@@ -43,6 +53,11 @@ internal sealed class DeleteTopicsHandler(TopicAdministration topics, MetadataWa
         if (name is not null && id != Guid.Empty)
         {
             (result.ErrorCode, result.ErrorMessage) = (ErrorCode.InvalidRequest, "You may not specify both topic name and topic id.");
+            return result;
+        }
+        if (name is null && id == Guid.Empty)
+        {
+            (result.ErrorCode, result.ErrorMessage) = (ErrorCode.InvalidRequest, "Neither topic name nor id were specified.");
             return result;
         }
         if (name is null && topic is null)
@@ -69,7 +84,7 @@ internal sealed class CreatePartitionsHandler(TopicAdministration topics, Metada
             IReadOnlyList<ImmutableArray<int>>? assignment =
                 topic.Assignments is { } chosen ? [.. chosen.Select(a => a.BrokerIds.ToImmutableArray())] : null;
             Outcome outcome = twice.Contains(topic.Name)
-                ? Outcome.Refused(ErrorCode.InvalidRequest, "Duplicate topic in request.")
+                ? Outcome.Refused(ErrorCode.InvalidRequest, "Duplicate topic name.")
                 : await topics.AddPartitionsAsync(
                     topic.Name, topic.Count, assignment, request.ValidateOnly, context.Closing).ConfigureAwait(false);
             if (outcome.IsDone && !request.ValidateOnly && !await waits.WaitAsync(

@@ -32,7 +32,7 @@ internal sealed class ReactorTransport : ITransport
 
     internal TransportOptions Options { get; }
 
-    internal ConnectionQuotas Quotas { get; }
+    public ConnectionQuotas Quotas { get; }
 
     public BufferPool Pool { get; }
 

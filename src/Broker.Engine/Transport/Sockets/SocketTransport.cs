@@ -42,7 +42,7 @@ internal sealed partial class SocketTransport : ITransport
 
     internal TransportOptions Options { get; }
 
-    internal ConnectionQuotas Quotas { get; }
+    public ConnectionQuotas Quotas { get; }
 
     public BufferPool Pool { get; }
 
