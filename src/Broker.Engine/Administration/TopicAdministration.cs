@@ -41,6 +41,9 @@ internal sealed class TopicAdministration(
     /// <summary>Most partitions that one topic may have.</summary>
     public const int PartitionsMax = 100_000;
 
+    /// <summary>How long the making of a topic waits for the end of its namesake's deletion.</summary>
+    private static readonly TimeSpan s_deletionWait = TimeSpan.FromSeconds(5);
+
     public async Task<MadeTopic> CreateAsync(TopicPlan plan, bool validateOnly, CancellationToken cancellationToken)
     {
         MetadataImage image = metadata.Current;
@@ -67,7 +70,14 @@ internal sealed class TopicAdministration(
         {
             return made;
         }
-        return await WriteAsync(plan.Name, new TopicAssignment(id, placed), values, cancellationToken).ConfigureAwait(false) switch
+        var assignment = new TopicAssignment(id, placed);
+        CoordinationError written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
+        if (written == CoordinationError.NodeExists)
+        {
+            await WaitForDeletionAsync(plan.Name, cancellationToken).ConfigureAwait(false);
+            written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
+        }
+        return written switch
         {
             CoordinationError.None => made,
             CoordinationError.NodeExists => MadeTopic.Refused(ErrorCode.TopicAlreadyExists, $"Topic '{plan.Name}' already exists."),
@@ -87,6 +97,34 @@ internal sealed class TopicAdministration(
         operations.Insert(1, CoordinationOperation.Create(
             ClusterPaths.ConfigChangePrefix, ClusterJson.ConfigChange($"topics/{name}"), CreateMode.PersistentSequential));
         return (await session().MultiAsync(operations, cancellationToken).ConfigureAwait(false)).Error;
+    }
+
+    /// <summary>A topic that was deleted is gone for clients before it has left the tree: whoever makes it again at once waits
+    /// for that.</summary>
+    private async Task WaitForDeletionAsync(string name, CancellationToken cancellationToken)
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        string mark = ClusterPaths.DeleteTopic(name);
+        using IDisposable watch = await session().WatchAsync(
+            mark, WatchKinds.Node, change =>
+            {
+                if (change.Kind is WatchEventKind.Deleted or WatchEventKind.Resynchronize)
+                {
+                    gone.TrySetResult();
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+        if ((await session().ExistsAsync(mark, cancellationToken).ConfigureAwait(false)).Error == CoordinationError.None)
+        {
+            try
+            {
+                await gone.Task.WaitAsync(s_deletionWait, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                // a broker with a replica is away: the topic is not gone yet
+            }
+        }
     }
 
     private static Outcome CheckName(string name, MetadataImage image)

@@ -46,6 +46,20 @@ internal static class ConfigDescriptions
         }
     }
 
+    /// <summary>What gives a topic its value, fallbacks included: what CreateTopics tells (Kafka: KafkaConfigSchema).</summary>
+    public static ConfigSource SourceOf(ClusterConfig config, IReadOnlyDictionary<string, string> own, ConfigKey key)
+    {
+        if (own.ContainsKey(key.Name))
+        {
+            return ConfigSource.Topic;
+        }
+        string[] names = key.Synonym is { } synonym && ConfigCatalog.Broker.TryGetValue(synonym, out ConfigKey? broker)
+            ? [synonym, .. broker.ShownFallbacks] : [];
+        return Array.Exists(names, config.OwnBroker.ContainsKey) ? ConfigSource.DynamicBroker
+            : Array.Exists(names, config.DefaultBroker.ContainsKey) ? ConfigSource.DynamicDefaultBroker
+            : Array.Exists(names, config.Static.Set.ContainsKey) ? ConfigSource.StaticBroker : ConfigSource.Default;
+    }
+
     public static IEnumerable<ConfigDescription> OfBroker(ClusterConfig config)
     {
         foreach (ConfigKey key in ConfigCatalog.Broker.Values.OrderBy(k => k.Name, StringComparer.Ordinal))

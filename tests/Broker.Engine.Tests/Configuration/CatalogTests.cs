@@ -82,6 +82,13 @@ public class CatalogTests
         Assert.True(page == File.ReadAllText(path), "docs/configuration.md is out of date: run the tests once with UPDATE_DOCS=1");
     }
 
+    private static string Changes(ConfigKey key) => key.UpdateMode switch
+    {
+        UpdateMode.ClusterWide => "cluster",
+        UpdateMode.PerBroker => "broker",
+        _ => "",
+    };
+
     private static string Root()
     {
         string? directory = AppContext.BaseDirectory;
@@ -94,7 +101,7 @@ public class CatalogTests
 
     private static string Page()
     {
-        var text = new StringBuilder("# Configuration\n\nMade from the declarations in `src/Broker.Engine/Configuration/Keys`. Keys marked with a circle have no effect\nhere; keys marked with a cross are accepted at their default only.\n");
+        var text = new StringBuilder("# Configuration\n\nMade from the declarations in `src/Broker.Engine/Configuration/Keys`. Keys marked with a circle have no effect\nhere; keys marked with a cross are accepted at their default only. *Changes* says how a key changes while the broker runs: for\none broker and for all (cluster), for one broker only (broker), or not at all.\n");
         foreach ((string heading, string table) in ConfigCatalog.BrokerTables)
         {
             Add(text, heading, Broker.Engine.Configuration.Keys.KeyTable.Read(table, isTopic: false));
@@ -105,7 +112,7 @@ public class CatalogTests
 
     private static void Add(StringBuilder text, string heading, IEnumerable<ConfigKey> keys)
     {
-        text.Append("\n## ").Append(heading).Append("\n\n| key | type | default | |\n|---|---|---|---|\n");
+        text.Append("\n## ").Append(heading).Append("\n\n| key | type | default | changes | |\n|---|---|---|---|---|\n");
         foreach (ConfigKey key in keys)
         {
             string mark = key.Support switch
@@ -115,7 +122,7 @@ public class CatalogTests
                 _ => "✗ ",
             };
             text.Append("| `").Append(key.Name).Append("` | ").Append(key.Type).Append(" | ").Append(key.Default ?? "")
-                .Append(" | ").Append(mark).Append(key.Reason ?? key.Documentation).Append(" |\n");
+                .Append(" | ").Append(Changes(key)).Append(" | ").Append(mark).Append(key.Reason ?? key.Documentation).Append(" |\n");
         }
     }
 }

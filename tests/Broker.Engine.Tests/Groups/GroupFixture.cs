@@ -41,7 +41,7 @@ internal sealed class GroupFixture : IDisposable
         Coordinator = New();
     }
 
-    public GroupOptions Options { get; }
+    public GroupOptions Options { get; private set; }
 
     public ReplicaManager Replicas { get; }
 
@@ -50,7 +50,14 @@ internal sealed class GroupFixture : IDisposable
     public GroupCoordinator Coordinator { get; private set; }
 
     /// <summary>Another coordinator takes over: what it knows it read from the log.</summary>
-    public void MoveCoordinator() => Coordinator = New();
+    public void MoveCoordinator(GroupOptions? options = null)
+    {
+        Options = options ?? Options;
+        Coordinator = New();
+    }
+
+    /// <summary>The broker leads the offsets partition no more.</summary>
+    public void Resign() => Coordinator.OnResigned(new TopicPartition(InternalTopics.ConsumerOffsets, 0));
 
     private GroupCoordinator New()
     {
@@ -158,9 +165,16 @@ internal sealed class GroupFixture : IDisposable
         GroupInstanceId = instance,
     });
 
-    public ErrorCode Commit(long offset, int generation = -1, string member = "", string topic = "orders", string metadata = "")
+    public ErrorCode Commit(long offset, int generation = -1, string member = "", string topic = "orders", string metadata = "",
+        long retentionMs = -1)
     {
-        var request = new OffsetCommitRequest { GroupId = "g", GenerationIdOrMemberEpoch = generation, MemberId = member };
+        var request = new OffsetCommitRequest
+        {
+            GroupId = "g",
+            GenerationIdOrMemberEpoch = generation,
+            MemberId = member,
+            RetentionTimeMs = retentionMs,
+        };
         var asked = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         asked.Partitions.Add(new() { CommittedOffset = offset, CommittedMetadata = metadata, CommittedLeaderEpoch = 3 });
         request.Topics.Add(asked);

@@ -71,7 +71,7 @@ internal sealed class CreateTopicsHandler(TopicAdministration topics, MetadataWa
             {
                 Name = one.Key.Name,
                 Value = one.Key.IsSensitive ? null : one.Value,
-                ConfigSource = (sbyte)one.Source,
+                ConfigSource = (sbyte)ConfigDescriptions.SourceOf(config, made.Config, one.Key),
                 IsSensitive = one.Key.IsSensitive,
             });
         }
