@@ -1,6 +1,8 @@
+using System.Text.Json.Serialization;
 using Broker.Engine.Admin;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Components.Server.Circuits;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Radzen;
 using WebConsole.Api;
@@ -23,14 +25,20 @@ public static class ConsoleSetup
         services.AddScoped<BrowserZone>();
         services.AddScoped<Commands>();
         services.AddSingleton<PaletteSearch>();
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new System.Text.Json.Serialization.JsonStringEnumConverter()));
-        services.AddOpenApi();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter());
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);   // ApiRules says what was wrong
+        services.AddOpenApi(document => document.AddDocumentTransformer(ClusterApi.DescribeAsync));
         return services;
     }
 
     public static WebApplication MapConsole(this WebApplication app)
     {
         app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
+        app.UseApiRules();
         app.UseAntiforgery();
         app.MapStaticAssets();
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode();

@@ -113,7 +113,7 @@ public class HostTests
         using var http = new HttpClient { BaseAddress = host.Http };
         (await Rest.PostAsync(http, "/api/v1/topics", """{"name":"notes","partitions":1}""")).Dispose();
         using HttpResponseMessage produced = await Rest.PostAsync(
-            http, "/api/v1/topics/notes/messages", """{"key":"k","value":"hello","headers":{"h":"1"},"compression":"zstd"}""");
+            http, "/api/v1/topics/notes/messages", """{"key":"k","value":"hello","headers":[{"key":"h","value":"1"}],"compression":"zstd"}""");
         Assert.True(produced.IsSuccessStatusCode, await produced.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         JsonElement page = await Rest.GetAsync(http, "/api/v1/topics/notes/messages?from=Oldest");
         Assert.Equal("hello", page.GetProperty("messages")[0].GetProperty("value").GetString());

@@ -79,3 +79,29 @@ public sealed record GroupPartitionView
     public string? ClientId { get; init; }
     public string? Host { get; init; }
 }
+
+public enum OffsetTarget
+{
+    /// <summary>The first record there is.</summary>
+    Earliest,
+
+    /// <summary>After the last record.</summary>
+    Latest,
+
+    /// <summary><see cref="OffsetReset.Offset"/>, kept within the log.</summary>
+    Offset,
+
+    /// <summary>The first record at or after <see cref="OffsetReset.Timestamp"/>.</summary>
+    Timestamp,
+}
+
+/// <summary>Where a group shall read on.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="Partition">One partition, or null for all.</param>
+/// <param name="To">The place.</param>
+/// <param name="Offset">For <see cref="OffsetTarget.Offset"/>.</param>
+/// <param name="Timestamp">For <see cref="OffsetTarget.Timestamp"/>.</param>
+public sealed record OffsetReset(
+    string Topic, int? Partition = null, OffsetTarget To = OffsetTarget.Earliest, long Offset = 0, DateTimeOffset? Timestamp = null);
+
+public sealed record CommittedPlace(string Topic, int Partition, long Offset);

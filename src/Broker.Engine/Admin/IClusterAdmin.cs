@@ -56,7 +56,8 @@ public interface IClusterAdmin
     /// <summary>Reads records of a topic. Never waits for new ones; bounded by the query's limits.</summary>
     Task<MessagePage> BrowseAsync(MessageQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Follows a topic's end. A slow reader misses records and is told how many.</summary>
+    /// <summary>Follows a topic's end. A slow reader misses records and is told how many; the refusals of an unknown topic and
+    /// of too many readers come at once.</summary>
     IAsyncEnumerable<TailBatch> TailAsync(TailQuery query, CancellationToken cancellationToken);
 
     Task<ProducedMessage> ProduceAsync(NewMessage message, CancellationToken cancellationToken);
@@ -70,6 +71,11 @@ public interface IClusterAdmin
 
     /// <exception cref="AdminException">NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND.</exception>
     Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken);
+
+    /// <summary>Commits offsets for a group that nobody reads with.</summary>
+    /// <returns>What was committed.</returns>
+    /// <exception cref="AdminException">NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE.</exception>
+    Task<IReadOnlyList<CommittedPlace>> ResetOffsetsAsync(string groupId, OffsetReset reset, CancellationToken cancellationToken);
 
     // ---- inside
 

@@ -18,6 +18,8 @@ public enum BrowseFrom
 /// <summary>Which records to read.</summary>
 public sealed record MessageQuery
 {
+    public const int ValueBytesMaxDefault = 64 * 1024;
+
     public required string Topic { get; init; }
 
     /// <summary>One partition, or null for all.</summary>
@@ -33,7 +35,7 @@ public sealed record MessageQuery
     public string? Contains { get; init; }
 
     /// <summary>Bytes of a value that are shown; the rest is cut and said so.</summary>
-    public int ValueBytesMax { get; init; } = 64 * 1024;
+    public int ValueBytesMax { get; init; } = ValueBytesMaxDefault;
 }
 
 /// <summary>One record.</summary>

@@ -1,24 +1,59 @@
-using System.Text;
+using System.ComponentModel;
 using Broker.Engine.Admin;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.OpenApi;
 
 namespace WebConsole.Api;
 
-/// <summary>The REST API below <c>/api/v1</c>: what the console does, for scripts. Refusals are problem+json with Kafka's name of
-/// the error in <c>error</c>. Requests of other sites are refused: the console has no login that they could lack.</summary>
+/// <summary>The REST API below <c>/api/v1</c>: what the console does, for scripts. <see cref="ApiRules"/> holds for every call.</summary>
 internal static class ClusterApi
 {
+    /// <summary>Most items of a list in one answer.</summary>
+    internal const int TakeMax = 1_000;
+
+    /// <summary>Characters of a text to search for.</summary>
+    internal const int SearchMax = 1_000;
+
+    public static void UseApiRules(this WebApplication app)
+    {
+        ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Rest");
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments(ApiRules.Prefix),
+            branch => branch.Use(next => context => ApiRules.RunAsync(context, next, logger)));
+    }
+
     public static void MapClusterApi(this IEndpointRouteBuilder routes)
     {
-        RouteGroupBuilder api = routes.MapGroup("/api/v1").AddEndpointFilter(GuardAsync).DisableAntiforgery();
+        RouteGroupBuilder api = routes.MapGroup(ApiRules.Prefix).DisableAntiforgery();
         MapCluster(api);
-        MapTopics(api);
-        MapMessages(api);
-        MapGroups(api);
-        MapInside(api);
+        MapConfig(api);
+        TopicApi.Map(api);
+        MessageApi.Map(api);
+        GroupApi.Map(api);
+        InsideApi.Map(api);
         MapMetrics(routes);
+    }
+
+    /// <summary>What the document says of the whole.</summary>
+    public static Task DescribeAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
+    {
+        document.Info.Title = "Wheelhouse";
+        document.Info.Version = "v1";
+        document.Info.Description =
+            "Everything the console does. A refusal is application/problem+json with Kafka's name of the error in \"error\". "
+            + "Requests of other sites may not change anything.";
+        foreach (OpenApiParameter parameter in document.Paths.Values.SelectMany(p => p.Operations ?? []).SelectMany(o => o.Value.Parameters ?? [])
+            .OfType<OpenApiParameter>())
+        {
+            parameter.Name = parameter.Name is { Length: > 0 } name ? char.ToLowerInvariant(name[0]) + name[1..] : parameter.Name;
+        }
+        return Task.CompletedTask;
     }
 
     private static void MapMetrics(IEndpointRouteBuilder routes)
@@ -35,189 +70,62 @@ internal static class ClusterApi
         }).AddEndpointFilter(GuardAsync);
     }
 
-    private static async ValueTask<object?> GuardAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        HttpRequest request = context.HttpContext.Request;
-        string? site = request.Headers["Sec-Fetch-Site"];
-        string? origin = request.Headers.Origin;
-        bool isForeign = site is "cross-site" or "same-site" || (origin is not null && origin != $"{request.Scheme}://{request.Host}");
-        if (isForeign && !HttpMethods.IsGet(request.Method))
-        {
-            return Problem(StatusCodes.Status403Forbidden, "CLUSTER_AUTHORIZATION_FAILED", "Requests of other sites may not change anything.");
-        }
-        try
-        {
-            return await next(context);
-        }
-        catch (AdminException refusal)
-        {
-            return Problem(StatusOf(refusal.Error), refusal.Error, refusal.Message);
-        }
-    }
-
-    private static int StatusOf(string error) => error switch
-    {
-        "UNKNOWN_TOPIC_OR_PARTITION" or "UNKNOWN_TOPIC_ID" or "GROUP_ID_NOT_FOUND" or "RESOURCE_NOT_FOUND" => StatusCodes.Status404NotFound,
-        "TOPIC_ALREADY_EXISTS" or "NON_EMPTY_GROUP" => StatusCodes.Status409Conflict,
-        "BROKER_NOT_AVAILABLE" or "LEADER_NOT_AVAILABLE" or "COORDINATOR_NOT_AVAILABLE" => StatusCodes.Status503ServiceUnavailable,
-        "REQUEST_TIMED_OUT" => StatusCodes.Status504GatewayTimeout,
-        "UNKNOWN_SERVER_ERROR" or "KAFKA_STORAGE_ERROR" => StatusCodes.Status500InternalServerError,
-        _ => StatusCodes.Status400BadRequest,
-    };
-
-    private static IResult Problem(int status, string error, string detail) => Results.Problem(
-        detail, statusCode: status, title: error, extensions: new Dictionary<string, object?> { ["error"] = error });
-
     private static void MapCluster(RouteGroupBuilder api)
     {
-        api.MapGet("/cluster", (IClusterAdmin admin) => admin.Overview());
-        api.MapGet("/brokers", (IClusterAdmin admin) => admin.Brokers());
-        api.MapGet("/brokers/{id:int}", (int id, IClusterAdmin admin) => admin.Broker(id));
-        api.MapPost("/brokers/{id:int}/start", async (int id, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.StartBrokerAsync(id, token);
-            return Results.NoContent();
-        });
-        api.MapPost("/brokers/{id:int}/stop", async (int id, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.StopBrokerAsync(id, token);
-            return Results.NoContent();
-        });
-        MapConfig(api, "/brokers/{name}/config", ConfigResourceKind.Broker);
-        MapConfig(api, "/topics/{name}/config", ConfigResourceKind.Topic);
+        api.MapGet("/cluster", (IClusterAdmin admin) => admin.Overview())
+            .WithTags("Cluster").WithName("GetCluster").WithSummary("The cluster: brokers, controller, partitions, rates, what is wrong");
+        api.MapGet("/brokers", (IClusterAdmin admin) => admin.Brokers())
+            .WithTags("Brokers").WithName("ListBrokers").WithSummary("Every broker");
+        api.MapGet("/brokers/{id:int}", (int id, IClusterAdmin admin) => admin.Broker(id)).Refuses(404)
+            .WithTags("Brokers").WithName("GetBroker").WithSummary("A broker with log directories, connections and requests");
+        api.MapPost("/brokers/{id:int}/start", StartAsync).Refuses(404, 503)
+            .WithTags("Brokers").WithName("StartBroker").WithSummary("Starts a stopped broker of this host; answers when it serves");
+        api.MapPost("/brokers/{id:int}/stop", StopAsync).Refuses(404)
+            .WithTags("Brokers").WithName("StopBroker").WithSummary("Stops a broker of this host cleanly; the others go on");
     }
 
-    private static void MapConfig(RouteGroupBuilder api, string path, ConfigResourceKind kind)
+    private static async Task<NoContent> StartAsync(int id, IClusterAdmin admin, CancellationToken cancellationToken)
     {
-        ConfigResource Resource(string name) => new(kind, kind == ConfigResourceKind.Broker && name == "default" ? "" : name);
-        api.MapGet(path, (string name, IClusterAdmin admin) => admin.DescribeConfig(Resource(name)));
-        api.MapPatch(path, async (string name, Dictionary<string, string?> changes, bool? validateOnly, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.AlterConfigAsync(Resource(name), changes, validateOnly ?? false, token);
-            return Results.NoContent();
-        });
+        await admin.StartBrokerAsync(id, cancellationToken);
+        return TypedResults.NoContent();
     }
 
-    private static void MapTopics(RouteGroupBuilder api)
+    private static async Task<NoContent> StopAsync(int id, IClusterAdmin admin, CancellationToken cancellationToken)
     {
-        api.MapGet("/topics", (string? search, bool? @internal, TopicColumn? sort, bool? desc, int? skip, int? take, IClusterAdmin admin) =>
-            admin.Topics(new TopicQuery(search, @internal ?? false, sort ?? TopicColumn.Name, desc ?? false, skip ?? 0, take ?? 100)));
-        api.MapPost("/topics", async (NewTopic topic, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.CreateTopicAsync(topic, token);
-            return Results.Created($"/api/v1/topics/{Uri.EscapeDataString(topic.Name)}", admin.Topic(topic.Name).Summary);
-        });
-        api.MapGet("/topics/{name}", (string name, IClusterAdmin admin) => admin.Topic(name));
-        api.MapDelete("/topics/{name}", async (string name, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.DeleteTopicAsync(name, token);
-            return Results.NoContent();
-        });
-        api.MapPost("/topics/{name}/partitions", async (string name, PartitionsRequest request, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.AddPartitionsAsync(name, request.TotalCount, token);
-            return Results.NoContent();
-        });
-        api.MapPost("/topics/{name}/partitions/{partition:int}/delete-records",
-            async (string name, int partition, DeleteRecordsRequest request, IClusterAdmin admin, CancellationToken token) =>
-                new DeletedRecords(await admin.DeleteRecordsAsync(name, partition, request.BeforeOffset, token)));
+        await admin.StopBrokerAsync(id, cancellationToken);
+        return TypedResults.NoContent();
     }
 
-    private static void MapMessages(RouteGroupBuilder api)
+    private static void MapConfig(RouteGroupBuilder api)
     {
-        api.MapGet("/topics/{name}/messages", async (
-            string name, int? partition, BrowseFrom? from, long? offset, DateTimeOffset? timestamp, int? limit, string? contains,
-            IClusterAdmin admin, CancellationToken token) =>
-        {
-            MessagePage page = await admin.BrowseAsync(
-                new MessageQuery
-                {
-                    Topic = name,
-                    Partition = partition,
-                    From = from ?? BrowseFrom.Newest,
-                    Offset = offset ?? 0,
-                    Timestamp = timestamp ?? default,
-                    Limit = limit ?? 50,
-                    Contains = contains,
-                },
-                token);
-            return new MessagesAnswer([.. page.Messages.Select(MessageAnswer.Of)], page.Scanned, page.IsPartial);
-        });
-        api.MapPost("/topics/{name}/messages", (string name, MessageRequest request, IClusterAdmin admin, CancellationToken token) =>
-            admin.ProduceAsync(
-                new NewMessage
-                {
-                    Topic = name,
-                    Partition = request.Partition,
-                    Key = request.Key is null ? (ReadOnlyMemory<byte>?)null : Encoding.UTF8.GetBytes(request.Key),
-                    Value = request.Value is null ? (ReadOnlyMemory<byte>?)null : Encoding.UTF8.GetBytes(request.Value),
-                    Headers =
-                    [
-                        .. (request.Headers ?? []).Select(h => KeyValuePair.Create(h.Key, (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(h.Value))),
-                    ],
-                    Compression = request.Compression ?? "none",
-                },
-                token));
+        api.MapGet("/brokers/{name}/config", (string name, IClusterAdmin admin) => admin.DescribeConfig(BrokerOf(name))).Refuses(503)
+            .WithTags("Brokers").WithName("GetBrokerConfig").WithSummary("A broker's configuration; \"default\" for what holds for all");
+        api.MapPatch("/brokers/{name}/config", AlterBrokerAsync).Refuses(400, 503)
+            .WithTags("Brokers").WithName("AlterBrokerConfig").WithSummary("Sets keys; a null value restores the default");
+        api.MapGet("/topics/{name}/config", (string name, IClusterAdmin admin) => admin.DescribeConfig(TopicOf(name))).Refuses(404, 503)
+            .WithTags("Topics").WithName("GetTopicConfig").WithSummary("A topic's configuration");
+        api.MapPatch("/topics/{name}/config", AlterTopicAsync).Refuses(400, 404, 503)
+            .WithTags("Topics").WithName("AlterTopicConfig").WithSummary("Sets keys; a null value restores the default");
     }
 
-    private static void MapGroups(RouteGroupBuilder api)
+    private static Task<NoContent> AlterBrokerAsync(
+        string name, Dictionary<string, string?> changes, [Description(ValidateOnly)] bool? validateOnly, IClusterAdmin admin,
+        CancellationToken cancellationToken) => AlterAsync(BrokerOf(name), changes, validateOnly, admin, cancellationToken);
+
+    private static Task<NoContent> AlterTopicAsync(
+        string name, Dictionary<string, string?> changes, [Description(ValidateOnly)] bool? validateOnly, IClusterAdmin admin,
+        CancellationToken cancellationToken) => AlterAsync(TopicOf(name), changes, validateOnly, admin, cancellationToken);
+
+    private const string ValidateOnly = "Only checks whether the change would be accepted.";
+
+    private static async Task<NoContent> AlterAsync(
+        ConfigResource resource, Dictionary<string, string?> changes, bool? validateOnly, IClusterAdmin admin, CancellationToken cancellationToken)
     {
-        api.MapGet("/groups", (string? search, string? state, GroupColumn? sort, bool? desc, int? skip, int? take, IClusterAdmin admin) =>
-            admin.Groups(new GroupQuery(search, state, sort ?? GroupColumn.GroupId, desc ?? false, skip ?? 0, take ?? 100)));
-        api.MapGet("/groups/{id}", (string id, IClusterAdmin admin) => admin.Group(id));
-        api.MapDelete("/groups/{id}", async (string id, IClusterAdmin admin, CancellationToken token) =>
-        {
-            await admin.DeleteGroupAsync(id, token);
-            return Results.NoContent();
-        });
+        await admin.AlterConfigAsync(resource, changes, validateOnly ?? false, cancellationToken);
+        return TypedResults.NoContent();
     }
 
-    private static void MapInside(RouteGroupBuilder api)
-    {
-        api.MapGet("/topics/{name}/partitions/{partition:int}/segments", (string name, int partition, IClusterAdmin admin) =>
-            admin.Segments(name, partition));
-        api.MapGet("/topics/{name}/partitions/{partition:int}/segments/{baseOffset:long}/batches",
-            (string name, int partition, long baseOffset, long? position, int? count, IClusterAdmin admin, CancellationToken token) =>
-                admin.BatchesAsync(name, partition, baseOffset, position ?? 0, count ?? 100, token));
-        api.MapGet("/brokers/{id:int}/timers", (int id, IClusterAdmin admin) => admin.Timers(id));
-    }
-}
+    private static ConfigResource BrokerOf(string name) => new(ConfigResourceKind.Broker, name == "default" ? "" : name);
 
-/// <summary>How many partitions a topic shall have in all.</summary>
-internal sealed record PartitionsRequest(int TotalCount);
-
-/// <summary>The first offset to keep; -1 is the high watermark.</summary>
-internal sealed record DeleteRecordsRequest(long BeforeOffset);
-
-internal sealed record DeletedRecords(long LogStartOffset);
-
-/// <summary>A record to produce; texts are UTF-8.</summary>
-internal sealed record MessageRequest(string? Key, string? Value, int? Partition, Dictionary<string, string>? Headers, string? Compression);
-
-internal sealed record MessagesAnswer(IReadOnlyList<MessageAnswer> Messages, long Scanned, bool IsPartial);
-
-/// <summary>A record; bytes that are not UTF-8 text are given in base64 alone.</summary>
-internal sealed record MessageAnswer(
-    int Partition, long Offset, DateTimeOffset Timestamp, string? Key, string? Value, string? KeyBase64, string? ValueBase64,
-    IReadOnlyDictionary<string, string?> Headers, string Compression)
-{
-    private static readonly UTF8Encoding s_strict = new(false, true);
-
-    public static MessageAnswer Of(MessageView m) => new(
-        m.Partition, m.Offset, m.Timestamp, Text(m.Key), Text(m.Value), Base64(m.Key), Base64(m.Value),
-        m.Headers.GroupBy(h => h.Key).ToDictionary(h => h.Key, h => Text(h.First().Value)), m.Compression);
-
-    private static string? Base64(ReadOnlyMemory<byte>? bytes) => bytes is { } given ? Convert.ToBase64String(given.Span) : null;
-
-    private static string? Text(ReadOnlyMemory<byte>? bytes)
-    {
-        try
-        {
-            return bytes is { } given ? s_strict.GetString(given.Span) : null;
-        }
-        catch (DecoderFallbackException)
-        {
-            return null;
-        }
-    }
+    private static ConfigResource TopicOf(string name) => new(ConfigResourceKind.Topic, name);
 }

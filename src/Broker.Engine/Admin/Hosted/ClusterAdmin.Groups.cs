@@ -7,6 +7,9 @@ namespace Broker.Engine.Admin.Hosted;
 /// <summary>Consumer groups.</summary>
 internal sealed partial class ClusterAdmin
 {
+    /// <summary>The last version that names topics rather than their ids.</summary>
+    private const short OffsetCommitVersion = 9;
+
     public Page<GroupSummary> Groups(GroupQuery query)
     {
         IEnumerable<GroupSummary> found = AllGroups().Select(g => g.Summary)
@@ -41,6 +44,48 @@ internal sealed partial class ClusterAdmin
             error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
     }
 
+    public Task<IReadOnlyList<CommittedPlace>> ResetOffsetsAsync(string groupId, OffsetReset reset, CancellationToken cancellationToken)
+    {
+        GroupCoordinator groups = CoordinatorOf(groupId).Groups;
+        int[] partitions = reset.Partition is { } one ? [one] : [.. Enumerable.Range(0, Known(reset.Topic).Partitions.Length)];
+        List<CommittedPlace> places = [.. partitions.Select(p => new CommittedPlace(reset.Topic, p, PlaceOf(reset, LeaderOrThrow(reset.Topic, p))))];
+        OffsetCommitResponse response = groups.Commit(
+            new OffsetCommitRequest
+            {
+                GroupId = groupId,
+                Topics =
+                [
+                    new OffsetCommitRequest.OffsetCommitRequestTopic
+                    {
+                        Name = reset.Topic,
+                        Partitions = [.. places.Select(p => new OffsetCommitRequest.OffsetCommitRequestPartition
+                        {
+                            PartitionIndex = p.Partition,
+                            CommittedOffset = p.Offset,
+                        })],
+                    },
+                ],
+            },
+            OffsetCommitVersion);
+        ErrorCode error = response.Topics.SelectMany(t => t.Partitions).Select(p => p.ErrorCode).FirstOrDefault(e => e != ErrorCode.None);
+        return error switch
+        {
+            ErrorCode.None => Task.FromResult<IReadOnlyList<CommittedPlace>>(places),
+            ErrorCode.UnknownMemberId => throw new AdminException("NON_EMPTY_GROUP", $"Group {groupId} has members: only they may commit."),
+            _ => throw new AdminException(error.Name(), $"The offsets of group {groupId} could not be committed."),
+        };
+    }
+
+    private static long PlaceOf(OffsetReset reset, Replication.Partition partition) => reset.To switch
+    {
+        OffsetTarget.Earliest => partition.Log.LogStartOffset,
+        OffsetTarget.Offset => Math.Clamp(reset.Offset, partition.Log.LogStartOffset, partition.HighWatermark),
+        OffsetTarget.Timestamp => partition.Log.FindByTimestamp(
+            (reset.Timestamp ?? throw new AdminException("INVALID_REQUEST", "To which time is not said.")).ToUnixTimeMilliseconds())?.Offset
+            ?? partition.HighWatermark,
+        _ => partition.HighWatermark,
+    };
+
     private IEnumerable<GroupDetail> AllGroups()
     {
         foreach (BrokerServer broker in Running().Where(b => b.Groups is not null))
@@ -63,11 +108,12 @@ internal sealed partial class ClusterAdmin
     private GroupDetail Describe(BrokerServer broker, ClassicGroup group)
     {
         List<GroupMemberView> members = [.. group.Members.Select(m => Describe(broker, group, m))];
-        IEnumerable<TopicPartition> known = group.Offsets.Keys.Union(members.SelectMany(m => m.Assignment));
+        var owners = new Dictionary<TopicPartition, GroupMemberView>();
+        members.ForEach(m => m.Assignment.ToList().ForEach(p => owners[p] = m));
         List<GroupPartitionView> partitions =
         [
-            .. known.OrderBy(p => p.Topic, StringComparer.Ordinal).ThenBy(p => p.Partition)
-                .Select(p => Describe(group.Offsets.GetValueOrDefault(p), p, members.Find(m => m.Assignment.Contains(p)))),
+            .. group.Offsets.Keys.Union(owners.Keys).OrderBy(p => p.Topic, StringComparer.Ordinal).ThenBy(p => p.Partition)
+                .Select(p => Describe(group.Offsets.GetValueOrDefault(p), p, owners.GetValueOrDefault(p))),
         ];
         return new GroupDetail
         {

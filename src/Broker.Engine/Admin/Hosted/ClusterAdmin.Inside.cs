@@ -17,6 +17,7 @@ internal sealed partial class ClusterAdmin
         Replication.Partition found = LeaderOrThrow(topic, partition);
         PartitionLog log = found.Log;
         IReadOnlyList<LogSegment> segments = log.Segments;
+        (double messages, double bytes) = _traffic.Partition(new TopicPartition(topic, partition));
         return new SegmentsView
         {
             Topic = topic,
@@ -30,8 +31,8 @@ internal sealed partial class ClusterAdmin
             Segments = [.. segments.Select((s, i) => Describe(log, s, i + 1 < segments.Count ? segments[i + 1].BaseOffset : -1))],
             LeaderEpochs = [.. log.Epochs.Entries.Select(e => new LeaderEpochView(e.Epoch, e.StartOffset))],
             Producers = log.ProducerCount,
-            MessagesInPerSec = _traffic.Partition(new TopicPartition(topic, partition)),
-            BytesInPerSec = 0,
+            MessagesInPerSec = messages,
+            BytesInPerSec = bytes,
         };
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using Broker.Engine.Metadata;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Records;
@@ -15,7 +14,11 @@ internal sealed partial class ClusterAdmin
     private const int TailBatchMax = 200;
     private static readonly TimeSpan s_tailPeriod = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>Readers that may follow topics at once.</summary>
+    private const int TailsMax = 100;
+
     private int _roundRobin;
+    private int _tails;
 
     public Task<MessagePage> BrowseAsync(MessageQuery query, CancellationToken cancellationToken) =>
         Task.Run(() => Browse(query, cancellationToken), cancellationToken);
@@ -41,7 +44,7 @@ internal sealed partial class ClusterAdmin
                 ScanBytesMax / partitions.Length, cancellationToken);
             found.AddRange(query.From == BrowseFrom.Newest ? read.TakeLast(limit) : read);
             scanned += reader.Scanned;
-            isPartial |= reader.IsPartial;
+            isPartial |= reader.IsPartial || IsShort(query, read.Count, limit, from > partition.Log.LogStartOffset);
         }
         if (partitions.Length > 1)
         {
@@ -50,6 +53,10 @@ internal sealed partial class ClusterAdmin
         List<MessageView> page = query.From == BrowseFrom.Newest ? [.. found.TakeLast(limit)] : [.. found.Take(limit)];
         return new MessagePage(page, scanned, isPartial);
     }
+
+    /// <summary>Whether the search for the newest began too late to find as many as were wanted.</summary>
+    private static bool IsShort(MessageQuery query, int found, int limit, bool hasOlder) =>
+        query.From == BrowseFrom.Newest && query.Contains is not null && found < limit && hasOlder;
 
     private static long StartOf(MessageQuery query, Replication.Partition partition, int limit)
     {
@@ -63,43 +70,83 @@ internal sealed partial class ClusterAdmin
         };
     }
 
-    public async IAsyncEnumerable<TailBatch> TailAsync(TailQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<TailBatch> TailAsync(TailQuery query, CancellationToken cancellationToken)
     {
-        TopicImage topic = Known(query.Topic);
-        var positions = new Dictionary<int, long>();
-        using var timer = new PeriodicTimer(s_tailPeriod, _cluster.Time);
-        do
+        int partitions = Known(query.Topic).Partitions.Length;
+        if (query.Partition is { } one && (uint)one >= (uint)partitions)
         {
-            var messages = new List<MessageView>();
-            long skipped = 0;
-            foreach (int index in query.Partition is { } one ? [one] : Enumerable.Range(0, topic.Partitions.Length))
+            throw NoPartition(query.Topic, one);
+        }
+        if (Volatile.Read(ref _tails) >= TailsMax)
+        {
+            throw new AdminException("THROTTLING_QUOTA_EXCEEDED", $"{TailsMax} readers follow topics already; that is the limit.");
+        }
+        var positions = new Dictionary<int, long>();
+        _ = Arrived(query, positions, cancellationToken);   // from the end that is there now
+        return FollowAsync(query, positions, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<TailBatch> FollowAsync(
+        TailQuery query, Dictionary<int, long> positions, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _tails);
+        try
+        {
+            using var timer = new PeriodicTimer(s_tailPeriod, _cluster.Time);
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (Leader(new TopicPartition(query.Topic, index))?.Partition is not { } partition)
+                TailBatch batch = Arrived(query, positions, cancellationToken);
+                if (batch.Messages.Count > 0 || batch.Skipped > 0)
                 {
-                    continue;
+                    yield return batch;
                 }
-                long end = partition.HighWatermark;
-                long from = positions.TryGetValue(index, out long at) ? at : end;
-                if (end - from > TailBatchMax)
-                {
-                    skipped += end - TailBatchMax - from;
-                    from = end - TailBatchMax;
-                }
-                messages.AddRange(new MessageReader(partition, query.Contains, new MessageQuery { Topic = "" }.ValueBytesMax)
-                    .Read(from, end, TailBatchMax, ScanBytesMax, cancellationToken));
-                positions[index] = end;
-            }
-            if (messages.Count > 0 || skipped > 0)
-            {
-                yield return new TailBatch(messages, skipped);
             }
         }
-        while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false));
+        finally
+        {
+            Interlocked.Decrement(ref _tails);
+        }
+    }
+
+    /// <summary>What has come since the positions, which move on; a partition seen for the first time begins at its end, one
+    /// added later at its beginning.</summary>
+    private TailBatch Arrived(TailQuery query, Dictionary<int, long> positions, CancellationToken cancellationToken)
+    {
+        bool isFirst = positions.Count == 0;
+        int known = Known(query.Topic).Partitions.Length;
+        var messages = new List<MessageView>();
+        long skipped = 0;
+        foreach (int index in query.Partition is { } one ? [one] : Enumerable.Range(0, known))
+        {
+            if (Leader(new TopicPartition(query.Topic, index))?.Partition is not { } partition)
+            {
+                continue;   // its leader is down: it goes on where it was when it is back
+            }
+            long end = partition.HighWatermark;
+            long from = positions.TryGetValue(index, out long at) ? Math.Min(at, end) : isFirst ? end : partition.Log.LogStartOffset;
+            positions[index] = end;
+            if (from == end)
+            {
+                continue;
+            }
+            if (end - from > TailBatchMax)
+            {
+                skipped += end - TailBatchMax - from;
+                from = end - TailBatchMax;
+            }
+            messages.AddRange(new MessageReader(partition, query.Contains, MessageQuery.ValueBytesMaxDefault)
+                .Read(from, end, TailBatchMax, ScanBytesMax, cancellationToken));
+        }
+        return new TailBatch(messages, skipped);
     }
 
     public Task<ProducedMessage> ProduceAsync(NewMessage message, CancellationToken cancellationToken)
     {
         int count = Known(message.Topic).Partitions.Length;
+        if (InternalTopics.Contains(message.Topic))
+        {
+            throw new AdminException("INVALID_TOPIC_EXCEPTION", $"{message.Topic} is the cluster's own; only the cluster writes to it.");
+        }
         int index = message.Partition ?? (message.Key is { } key
             ? (int)((uint)(Murmur2.Hash(key.Span) & int.MaxValue) % (uint)count)
             : (int)((uint)Interlocked.Increment(ref _roundRobin) % (uint)count));

@@ -110,7 +110,7 @@ internal sealed partial class ClusterAdmin
             LogEndOffset = leader?.Log.LogEndOffset ?? -1,
             SizeBytes = leader?.Log.SizeBytes ?? 0,
             Segments = leader?.Log.Segments.Count ?? 0,
-            MessagesInPerSec = _traffic.Partition(id),
+            MessagesInPerSec = _traffic.Partition(id).Messages,
             LogDirectory = leader?.Log.ParentDirectory,
         };
     }
@@ -182,11 +182,14 @@ internal sealed partial class ClusterAdmin
         TopicImage known = Known(topic);
         if ((uint)partition >= (uint)known.Partitions.Length)
         {
-            throw new AdminException("UNKNOWN_TOPIC_OR_PARTITION", $"The topic '{topic}' has no partition {partition}.");
+            throw NoPartition(topic, partition);
         }
         return Leader(new TopicPartition(topic, partition))?.Partition
             ?? throw new AdminException("LEADER_NOT_AVAILABLE", $"The leader of {topic}-{partition} is not running in this host.");
     }
+
+    private static AdminException NoPartition(string topic, int partition) =>
+        new("UNKNOWN_TOPIC_OR_PARTITION", $"The topic '{topic}' has no partition {partition}.");
 
     public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource)
     {

@@ -139,6 +139,7 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
         };
     }
 
+    /// <summary>Null stays null: without the cast it would be taken for an array that is null, and that is memory that is empty.</summary>
     private ReadOnlyMemory<byte>? Cut(NullableBytes bytes) =>
-        bytes.IsNull ? null : bytes.Span[..Math.Min(bytes.Span.Length, valueBytesMax)].ToArray();
+        bytes.IsNull ? (ReadOnlyMemory<byte>?)null : new ReadOnlyMemory<byte>(bytes.Span[..Math.Min(bytes.Span.Length, valueBytesMax)].ToArray());
 }

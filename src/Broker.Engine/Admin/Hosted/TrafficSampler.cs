@@ -13,7 +13,7 @@ internal sealed class TrafficSampler
     private readonly Lock _lock = new();
     private readonly Dictionary<int, Series> _brokers = [];
     private readonly Dictionary<string, Series> _topics = new(StringComparer.Ordinal);
-    private readonly Dictionary<TopicPartition, (long End, double PerSec)> _partitions = [];
+    private readonly Dictionary<string, Growth[]> _partitions = new(StringComparer.Ordinal);
     private readonly Dictionary<int, (long Waited, long At, double Share)> _idle = [];
     private readonly Series _cluster = new();
 
@@ -67,22 +67,24 @@ internal sealed class TrafficSampler
         foreach (string topic in gone)
         {
             _topics.Remove(topic);
-        }
-        foreach (TopicPartition partition in _partitions.Keys.Where(p => gone.Contains(p.Topic)).ToArray())
-        {
-            _partitions.Remove(partition);
+            _partitions.Remove(topic);
         }
     }
 
     private void SamplePartitions(HostedTopic topic)
     {
-        foreach (Partition? partition in topic.Partitions)
+        ReadOnlySpan<Partition?> partitions = topic.Partitions;
+        Growth[] growths = _partitions.GetValueOrDefault(topic.Name) ?? [];
+        if (growths.Length < partitions.Length)
         {
-            if (partition is not null)
+            Array.Resize(ref growths, partitions.Length);
+            _partitions[topic.Name] = growths;
+        }
+        for (int i = 0; i < partitions.Length; i++)
+        {
+            if (partitions[i] is { Role.IsLeader: true } partition)
             {
-                long end = partition.Log.LogEndOffset;
-                _partitions[partition.Id] = _partitions.TryGetValue(partition.Id, out var before)
-                    ? (end, ((end - before.End) * 0.5) + (before.PerSec * 0.5)) : (end, 0);
+                growths[i] = growths[i].Next(partition.Log.LogEndOffset, partition.Log.SizeBytes);
             }
         }
     }
@@ -102,8 +104,10 @@ internal sealed class TrafficSampler
 
     public IReadOnlyList<TrafficPoint> TopicHistory(string name) => Read(() => _topics.GetValueOrDefault(name)?.History() ?? []);
 
-    /// <summary>Records a second that a partition grows by.</summary>
-    public double Partition(TopicPartition partition) => Read(() => _partitions.GetValueOrDefault(partition).PerSec);
+    /// <summary>Records and bytes a second that a partition grows by.</summary>
+    public (double Messages, double Bytes) Partition(TopicPartition partition) => Read(() =>
+        _partitions.GetValueOrDefault(partition.Topic) is { } all && partition.Partition < all.Length
+            ? (all[partition.Partition].Messages, all[partition.Partition].Bytes) : default);
 
     private T Read<T>(Func<T> read)
     {
@@ -116,6 +120,16 @@ internal sealed class TrafficSampler
     private static Series SeriesOf<TKey>(Dictionary<TKey, Series> all, TKey key)
         where TKey : notnull =>
         all.TryGetValue(key, out Series? series) ? series : all[key] = new Series();
+
+    /// <summary>What a partition's log has grown to, and how fast; half of each second's growth is the last one's.</summary>
+    private readonly record struct Growth(bool IsKnown, long End, long Size, double Messages, double Bytes)
+    {
+        public Growth Next(long end, long size) => IsKnown
+            ? new(true, end, size, Mean(Messages, end - End), Mean(Bytes, size - Size)) : new(true, end, size, 0, 0);
+
+        /// <summary>A log that was cut has not grown; what would round to nothing is nothing.</summary>
+        private static double Mean(double before, long grown) => (before + Math.Max(0, grown)) / 2 is >= 0.01 and var mean ? mean : 0;
+    }
 
     private readonly record struct Totals(long Messages, long BytesIn, long BytesOut, long Produces, long Fetches)
     {
