@@ -11,19 +11,32 @@ public sealed class LivingHost : IAsyncLifetime
     public const string Group = "billing";
     public const string LaggingGroup = "reports";
     public const long Lag = 250_000;
+    private const string Kcat = "/usr/bin/kcat";
 
     private readonly List<Process> _clients = [];
     private readonly CancellationTokenSource _stopping = new();
     private HostProcess? _host;
     private Task _producing = Task.CompletedTask;
 
-    internal HostProcess Host => _host!;
+    /// <summary>The test is skipped where kcat is not there to bring the host to life.</summary>
+    internal HostProcess Host
+    {
+        get
+        {
+            Assert.SkipWhen(_host is null, $"{Kcat} is not installed");
+            return _host;
+        }
+    }
 
     public Uri Http => Host.Http;
 
     public async ValueTask InitializeAsync()
     {
-        _host = await HostProcess.StartAsync(arguments: ["--override", "num.partitions=3", "--override", "log.segment.bytes=16384"]);
+        if (!File.Exists(Kcat))
+        {
+            return;
+        }
+        _host = await HostProcess.StartAsync(arguments: ["--override", "num.partitions=3", "--override", "log.segment.bytes=1048576"]);
         using var http = new HttpClient { BaseAddress = Http };
         await PostAsync(http, "/api/v1/topics", $$"""{"name":"{{Topic}}","partitions":3}""");
         await PostAsync(http, "/api/v1/topics", """{"name":"archive.of-a-topic-with-a-rather-long-name.that-somebody-once-thought-of","partitions":1}""");
@@ -40,19 +53,13 @@ public sealed class LivingHost : IAsyncLifetime
         {
             await PostAsync(http, $"/api/v1/topics/{Topic}/messages", record);
         }
-        string kcat = Command.Find("kcat");
-        await Command.RunAsync(kcat, ["-b", Host.Bootstrap, "-P", "-t", "backlog", "-p", "0", "-l", "-X", "linger.ms=50", await LinesAsync()]);
-        await Command.RunAsync(kcat, ["-b", Host.Bootstrap, "-G", LaggingGroup, "-c", "1", "-X", "auto.offset.reset=earliest", "backlog"]);
-        _clients.Add(Process.Start(new ProcessStartInfo(kcat, ["-b", Host.Bootstrap, "-G", Group, Topic]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+        string lines = Path.Combine(Host.DataDirectory, "lines.txt");
+        await File.WriteAllLinesAsync(lines, Enumerable.Range(0, (int)Lag).Select(i => $"line {i}"));
+        await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-P", "-t", "backlog", "-p", "0", "-l", "-X", "linger.ms=50", lines]);
+        await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-G", LaggingGroup, "-c", "1", "-X", "auto.offset.reset=earliest", "backlog"]);
+        _clients.Add(Process.Start(new ProcessStartInfo(Kcat, ["-b", Host.Bootstrap, "-G", Group, Topic]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
         _producing = ProduceAsync();
         await StableAsync(http);
-    }
-
-    private static async Task<string> LinesAsync()
-    {
-        string file = Path.GetTempFileName();
-        await File.WriteAllLinesAsync(file, Enumerable.Range(0, (int)Lag).Select(i => $"line {i}"));
-        return file;
     }
 
     private static async Task StableAsync(HttpClient http)

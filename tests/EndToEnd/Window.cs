@@ -18,7 +18,7 @@ public sealed class Window : IAsyncDisposable
         page.PageError += (_, error) => _errors.Add($"{page.Url}: {error}");
         page.Console += (_, message) =>
         {
-            if (message.Type == "error")
+            if (message.Type == "error" && !message.Text.Contains("404", StringComparison.Ordinal))   // a page that is not there says so
             {
                 _errors.Add($"{page.Url}: {message.Text}");
             }
@@ -32,14 +32,17 @@ public sealed class Window : IAsyncDisposable
     public async Task<double> GoAsync(string path, string shows)
     {
         await Page.GotoAsync(path, new PageGotoOptions { WaitUntil = WaitUntilState.Commit });
-        return await Page.EvaluateAsync<double>(
+        double took = await Page.EvaluateAsync<double>(
             """
             shows => new Promise(done => {
-              const look = () => document.body?.innerText.includes(shows) ? done(performance.now()) : setTimeout(look, 5);
+              const look = () => document.body?.innerText.includes(shows) ? done(performance.now())
+                : performance.now() > 15000 ? done(-1) : setTimeout(look, 5);
               look();
             })
             """,
             shows);
+        Assert.True(took >= 0, $"{path} does not show '{shows}' but\n{await Page.Locator("body").InnerTextAsync()}");
+        return took;
     }
 
     /// <summary>Waits until the page's circuit is up: before that, nothing answers.</summary>
@@ -64,19 +67,29 @@ public sealed class Window : IAsyncDisposable
     }
 
     /// <summary>What a reader, a screen reader or a narrow window would trip over on the page as it is.</summary>
+    public async Task<IReadOnlyList<string>> ProblemsAsync(string what)
+    {
+        List<string> problems = [.. _errors];
+        _errors.Clear();
+        if (await HasAsync("This page failed"))
+        {
+            problems.Add("it failed");
+        }
+        int over = await Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        if (over > 0)
+        {
+            problems.Add($"{over} pixels wider than the window");
+        }
+        AxeResult found = await Page.RunAxe();
+        problems.AddRange(found.Violations.Where(v => v.Impact is "serious" or "critical")
+            .Select(v => $"axe: {v.Id} ({v.Impact}): {string.Join(" | ", v.Nodes.Take(3).Select(n => n.Html))}"));
+        return [.. problems.Select(p => $"{what}: {p}")];
+    }
+
     public async Task AssertSoundAsync(string what)
     {
-        Assert.True(_errors.Count == 0, $"{what}: {string.Join('\n', _errors)}");
-        Assert.False(await HasAsync("This page failed"), $"{what} failed");
-        int over = await Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
-        Assert.True(over <= 0, $"{what} is {over} pixels wider than the window");
-        AxeResult found = await Page.RunAxe();
-        List<string> grave =
-        [
-            .. found.Violations.Where(v => v.Impact is "serious" or "critical")
-                .Select(v => $"{v.Id} ({v.Impact}): {string.Join(" | ", v.Nodes.Take(3).Select(n => n.Html))}"),
-        ];
-        Assert.True(grave.Count == 0, $"{what}: axe finds\n{string.Join('\n', grave)}");
+        IReadOnlyList<string> problems = await ProblemsAsync(what);
+        Assert.True(problems.Count == 0, string.Join('\n', problems));
     }
 
     /// <summary>Keeps a picture where CONSOLE_PICTURES names a folder.</summary>

@@ -1,60 +1,101 @@
-using System.Text;
+using System.Globalization;
 using Broker.Engine.Admin;
 using Microsoft.AspNetCore.Components;
+using WebConsole.Live;
 using WebConsole.Models;
+using WebConsole.Services;
 
 namespace WebConsole.Pages;
 
-/// <summary>Reads, follows and produces records of a topic.</summary>
+/// <summary>Reads, follows and produces records of a topic. What is read stands in the address.</summary>
 public sealed partial class Messages
 {
     private const int Shown = 100;
 
+    private readonly HashSet<(int Partition, long Offset)> _open = [];
     private List<MessageView> _messages = [];
+    private List<MessageView> _held = [];
     private AdminException? _refusal;
     private CancellationTokenSource? _tail;
-    private string? _loaded;
+    private (string? Topic, int? Partition, string? From, long? Offset, string? Time, string? Contains)? _loaded;
     private int? _partition;
     private string _from = "newest";
-    private string _format = "text";
     private string _contains = "";
-    private string _key = "";
-    private string _value = "";
-    private string _headers = "";
-    private string _codec = "none";
-    private string? _failure;
     private long _offset;
-    private DateTime _time = DateTime.UnixEpoch;
+    private DateTime _time;
     private long _scanned;
     private long _skipped;
     private bool _isPartial;
     private bool _isBusy;
     private bool _isProducing;
 
+    [Inject] public required IClusterAdmin Admin { get; init; }
+
+    [Inject] public required NavigationManager Navigation { get; init; }
+
+    [Inject] public required LiveState Live { get; init; }
+
+    [Inject] public required BrowserZone Zone { get; init; }
+
+    [Inject] public required TimeProvider Time { get; init; }
+
     [SupplyParameterFromQuery] public string? Topic { get; set; }
 
     [SupplyParameterFromQuery] public int? Partition { get; set; }
 
-    public void Dispose() => StopTail();
+    /// <summary>newest, oldest, offset or time.</summary>
+    [SupplyParameterFromQuery] public string? From { get; set; }
+
+    [SupplyParameterFromQuery] public long? Offset { get; set; }
+
+    /// <summary>An instant, ISO 8601.</summary>
+    [SupplyParameterFromQuery(Name = "time")] public string? Instant { get; set; }
+
+    [SupplyParameterFromQuery] public string? Contains { get; set; }
+
+    /// <summary>text, json or hex.</summary>
+    [SupplyParameterFromQuery] public string? Show { get; set; }
+
+    private string Shape => Show is "json" or "hex" ? Show : "text";
+
+    private long Lowest => _messages.Min(m => m.Offset);
+
+    private long Highest => _messages.Max(m => m.Offset);
+
+    private string Summary =>
+        (_tail is null ? $"{Format.Plural(_messages.Count, "record")} of {Format.Count(_scanned)} looked at" : "Following the end of the log")
+        + (_isPartial ? "; a limit ended the search, or a leader is down" : "")
+        + (_skipped > 0 ? $"; {Format.Count(_skipped)} left out because they came too fast" : "");
+
+    public void Dispose()
+    {
+        Live.Changed -= ShowHeld;
+        StopTail();
+    }
+
+    protected override void OnInitialized() => Live.Changed += ShowHeld;
 
     protected override async Task OnParametersSetAsync()
     {
-        if (_loaded != Topic)
+        var asked = (Topic, Partition, From, Offset, Instant, Contains);
+        if (_loaded != asked)
         {
             StopTail();
-            _loaded = Topic;
+            _loaded = asked;
             _partition = Partition;
+            _from = From is "oldest" or "offset" or "time" ? From : "newest";
+            _offset = Math.Max(0, Offset ?? 0);
+            _contains = Contains ?? "";
+            _time = Zone.Local(At).DateTime;
             await SearchAsync();
         }
     }
 
-    private void StopTail()
-    {
-        _tail?.Cancel();
-        _tail?.Dispose();
-        _tail = null;
-    }
+    private DateTimeOffset At =>
+        DateTimeOffset.TryParse(Instant, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at)
+            ? at : Time.GetUtcNow().AddHours(-1);
 
+    /// <summary>Reads anew what the address says.</summary>
     private async Task SearchAsync()
     {
         if (string.IsNullOrEmpty(Topic))
@@ -68,7 +109,7 @@ public sealed partial class Messages
                 new MessageQuery
                 {
                     Topic = Topic,
-                    Partition = _partition,
+                    Partition = Partition,
                     From = _from switch
                     {
                         "oldest" => BrowseFrom.Oldest,
@@ -77,9 +118,9 @@ public sealed partial class Messages
                         _ => BrowseFrom.Newest,
                     },
                     Offset = _offset,
-                    Timestamp = new DateTimeOffset(_time, TimeSpan.Zero),
+                    Timestamp = At,
                     Limit = Shown,
-                    Contains = _contains.Length == 0 ? null : _contains,
+                    Contains = string.IsNullOrEmpty(Contains) ? null : Contains,
                 },
                 CancellationToken.None);
             (_scanned, _isPartial, _skipped, _refusal) = (page.Scanned, page.IsPartial, 0, null);
@@ -92,31 +133,79 @@ public sealed partial class Messages
         _isBusy = false;
     }
 
-    private Task ToggleTailAsync()
+    /// <summary>What the form says goes into the address; the same once more is read again.</summary>
+    private Task Submit()
+    {
+        string before = Navigation.Uri;
+        Go(show: Shape);
+        return Navigation.Uri == before ? SearchAsync() : Task.CompletedTask;
+    }
+
+    private void GoTo(long offset)
+    {
+        (_from, _offset) = ("offset", offset);
+        Go(show: Shape);
+    }
+
+    private void Go(string? show) => Navigation.NavigateTo(
+        Routes.With(
+            Routes.Messages,
+            ("topic", Topic),
+            ("partition", _partition is { } p ? Format.Plain(p) : null),
+            ("from", _from == "newest" ? null : _from),
+            ("offset", _from == "offset" ? Format.Plain(_offset) : null),
+            ("time", _from == "time" ? Zone.FromLocal(_time).UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) : null),
+            ("contains", _contains),
+            ("show", show == "text" ? null : show)),
+        replace: true);
+
+    private void Toggle((int, long) id)
+    {
+        if (!_open.Remove(id))
+        {
+            _open.Add(id);
+        }
+    }
+
+    private async Task AfterProduceAsync()
+    {
+        if (_tail is null)
+        {
+            await SearchAsync();
+        }
+    }
+
+    private void ToggleTail()
     {
         if (_tail is not null)
         {
             StopTail();
-            return Task.CompletedTask;
+            return;
         }
         _tail = new CancellationTokenSource();
         _ = FollowAsync(_tail.Token);
-        return Task.CompletedTask;
+    }
+
+    private void StopTail()
+    {
+        _tail?.Cancel();
+        _tail?.Dispose();
+        _tail = null;
+        _held = [];
     }
 
     private async Task FollowAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var query = new TailQuery(Topic!, _partition, _contains.Length == 0 ? null : _contains);
+            var query = new TailQuery(Topic!, Partition, string.IsNullOrEmpty(Contains) ? null : Contains);
             await foreach (TailBatch batch in Admin.TailAsync(query, cancellationToken))
             {
                 await InvokeAsync(() =>
                 {
-                    _messages = [.. batch.Messages.Reverse().Concat(_messages).Take(Shown)];
-                    _scanned += batch.Messages.Count;
+                    _held = [.. batch.Messages.Reverse().Concat(_held).Take(Shown)];
                     _skipped += batch.Skipped;
-                    StateHasChanged();
+                    ShowHeld();
                 });
             }
         }
@@ -128,33 +217,21 @@ public sealed partial class Messages
         {
             await InvokeAsync(() =>
             {
+                StopTail();
                 _refusal = e;
                 StateHasChanged();
             });
         }
     }
 
-    private async Task ProduceAsync()
+    /// <summary>What came is shown, unless the operator has asked for stillness: then it is held back, as much as fits.</summary>
+    private void ShowHeld()
     {
-        if (!ConfigLines.TryRead(_headers, out Dictionary<string, string> headers, out string? wrong))
+        if (Live.IsFlowing && _held.Count > 0)
         {
-            _failure = wrong;
-            return;
-        }
-        var message = new NewMessage
-        {
-            Topic = Topic!,
-            Partition = _partition,
-            Key = _key.Length == 0 ? (ReadOnlyMemory<byte>?)null : Encoding.UTF8.GetBytes(_key),
-            Value = Encoding.UTF8.GetBytes(_value),
-            Headers = [.. headers.Select(h => KeyValuePair.Create(h.Key, (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(h.Value)))],
-            Compression = _codec,
-        };
-        _failure = await Commands.RunAsync("The message is in the log", token => Admin.ProduceAsync(message, token));
-        if (_failure is null)
-        {
-            _isProducing = false;
-            await SearchAsync();
+            _messages = [.. _held.Concat(_messages).Take(Shown)];
+            _held = [];
+            StateHasChanged();
         }
     }
 }

@@ -163,6 +163,10 @@ internal sealed partial class ClusterAdmin
             [.. message.Headers.Select(h => new RecordHeader(Encoding.UTF8.GetBytes(h.Key), h.Value))]);
         AppendResult result = partition.AppendAsLeader(builder.Finish().Span, ProduceRequest.HighestVersion, now);
         partition.Wake();
+        if (result.Error == ErrorCode.None)
+        {
+            partition.Topic.Metrics.Produced(result.Records, result.Bytes);
+        }
         return result.Error == ErrorCode.None
             ? Task.FromResult(new ProducedMessage(message.Topic, index, result.BaseOffset, message.Timestamp ?? DateTimeOffset.FromUnixTimeMilliseconds(now)))
             : throw new AdminException(result.Error.Name(), result.ErrorMessage ?? result.Error.Name());

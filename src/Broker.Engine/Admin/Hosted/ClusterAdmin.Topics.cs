@@ -195,10 +195,17 @@ internal sealed partial class ClusterAdmin
     {
         IEnumerable<ConfigDescription> described = resource.Kind == ConfigResourceKind.Topic
             ? ConfigDescriptions.OfTopic(Able().Config, Known(resource.Name).Name)
-            : resource.Name.Length == 0 ? ConfigDescriptions.OfDefaultBroker(Able().Config)
+            : resource.Name.Length == 0 ? Defaults(ConfigDescriptions.OfBroker(Able().Config))
             : ConfigDescriptions.OfBroker(ConfigOf(resource.Name));
         return [.. described.Select(Entry)];
     }
+
+    /// <summary>All that can be set for every broker at once, with what holds where a broker sets nothing itself.</summary>
+    private static IEnumerable<ConfigDescription> Defaults(IEnumerable<ConfigDescription> all) =>
+        from one in all
+        where !one.IsReadOnly
+        let winner = one.Synonyms.FirstOrDefault(s => s.Source != ConfigSource.DynamicBroker)
+        select one with { Value = winner?.Value, Source = winner?.Source ?? ConfigSource.Default };
 
     private ClusterConfig ConfigOf(string broker) =>
         Running().FirstOrDefault(b => $"{b.Id}" == broker)?.Config
