@@ -41,7 +41,7 @@ public abstract class ConsoleContext : BunitContext
 
     protected NotificationService Notifications => Services.GetRequiredService<NotificationService>();
 
-    protected static CancellationToken Token => TestContext.Current.CancellationToken;
+    protected static CancellationToken Token => Xunit.TestContext.Current.CancellationToken;
 
     /// <summary>Shows a page as if the browser had gone to an address.</summary>
     protected IRenderedComponent<TPage> Show<TPage>(string address, Action<ComponentParameterCollectionBuilder<TPage>>? parameters = null)

@@ -49,7 +49,7 @@ public sealed class GroupPageTests(ClusterFixture cluster) : ConsoleContext(clus
         page.FindAll(".page-actions button").First(b => b.TextContent.Contains("Reset offsets", StringComparison.Ordinal)).Click();
         Assert.Equal("orders", page.Find("dialog select option").TextContent);
         page.FindAll("dialog select")[1].Change("Offset");
-        Assert.NotEmpty(page.FindAll("dialog .field-name").Where(f => f.TextContent == "Offset"));
+        Assert.Contains(page.FindAll("dialog .field-name"), f => f.TextContent == "Offset");
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.Contains("GROUP_ID_NOT_FOUND", page.Find(".modal-failure").TextContent, StringComparison.Ordinal));
     }

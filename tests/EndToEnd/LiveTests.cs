@@ -13,7 +13,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         double first = await window.FigureAsync("Log end");
         await WaitAsync(async () => await window.FigureAsync("Log end") > first);
 
-        await window.Page.Locator("body").PressAsync(" ");
+        await window.PressSpaceAsync();
         await window.SeesAsync("this page stands still");
         double paused = await window.FigureAsync("Log end");
         await GrowsAsync(paused + 5);
@@ -45,12 +45,12 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         string top = await TopAsync(window);
         await WaitAsync(async () => await TopAsync(window) != top);
 
-        await window.Page.Locator("body").PressAsync(" ");
+        await window.PressSpaceAsync();
         await window.SeesAsync("this page stands still");
         string held = await TopAsync(window);
         await GrowsAsync(await EndAsync() + 3);
         Assert.Equal(held, await TopAsync(window));
-        await window.Page.Locator("body").PressAsync(" ");
+        await window.PressSpaceAsync();
         await WaitAsync(async () => await TopAsync(window) != held);
     }
 

@@ -58,6 +58,13 @@ public sealed class Window : IAsyncDisposable
     public Task HoldsAsync(string javascript, int timeoutMs = 20_000) =>
         Page.WaitForFunctionAsync(javascript, null, new PageWaitForFunctionOptions { Timeout = timeoutMs });
 
+    /// <summary>Presses the key that pauses and resumes, with nothing focused that would take it for itself.</summary>
+    public async Task PressSpaceAsync()
+    {
+        await Page.EvaluateAsync("document.activeElement?.blur()");
+        await Page.Keyboard.PressAsync(" ");
+    }
+
     /// <summary>The figure under a name, as a number.</summary>
     public async Task<double> FigureAsync(string name)
     {

@@ -11,6 +11,8 @@ internal sealed partial class ClusterAdmin
 {
     private const long ChangeTimeoutMs = 30_000;
     private const int TakeMax = 1_000;
+    private const int SettleSteps = 200;
+    private static readonly TimeSpan s_settleStep = TimeSpan.FromMilliseconds(5);
 
     public Page<TopicSummary> Topics(TopicQuery query)
     {
@@ -129,6 +131,7 @@ internal sealed partial class ClusterAdmin
             validateOnly: false, cancellationToken).ConfigureAwait(false);
         ThrowIfRefused(made.Outcome);
         await WaitAsync(broker, image => CreateTopicsHandler.HasLeaders(image, topic.Name), $"create {topic.Name}").ConfigureAwait(false);
+        await UntilAsync(() => IsLed(topic.Name), cancellationToken).ConfigureAwait(false);
     }
 
     public async Task DeleteTopicAsync(string topic, CancellationToken cancellationToken)
@@ -146,6 +149,24 @@ internal sealed partial class ClusterAdmin
         await WaitAsync(
             broker, image => image.Topic(topic) is { } t && t.Partitions.Length >= totalCount && CreateTopicsHandler.HasLeaders(image, topic),
             $"add partitions to {topic}").ConfigureAwait(false);
+        await UntilAsync(() => IsLed(topic), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether the brokers of this host that shall lead the topic's partitions do.</summary>
+    private bool IsLed(string topic)
+    {
+        int[] here = [.. _cluster.Brokers.Where(b => b.IsServing).Select(b => b.Id)];
+        return Image.Topic(topic)?.Partitions is not { } partitions
+            || !partitions.Where((p, i) => p is not null && here.Contains(p.Leader) && Leader(new TopicPartition(topic, i)) is null).Any();
+    }
+
+    /// <summary>Waits for what follows a change within moments but is told to nobody; goes on all the same when it does not.</summary>
+    private async Task UntilAsync(Func<bool> holds, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < SettleSteps && !holds(); i++)
+        {
+            await Task.Delay(s_settleStep, _cluster.Time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private static async Task WaitAsync(BrokerServer broker, Func<MetadataImage, bool> holds, string what)
@@ -239,5 +260,19 @@ internal sealed partial class ClusterAdmin
             type, resource.Name,
             [.. changes.Select(c => new ConfigEdit(c.Key, c.Value is null ? ConfigOperation.Delete : ConfigOperation.Set, c.Value))],
             validateOnly, cancellationToken).ConfigureAwait(false));
+        if (!validateOnly)
+        {
+            await UntilAsync(() => IsTakenOver(resource, changes), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whether the broker that is asked goes by the changes already.</summary>
+    private bool IsTakenOver(ConfigResource resource, IReadOnlyDictionary<string, string?> changes)
+    {
+        ClusterConfig? config = resource is { Kind: ConfigResourceKind.Broker, Name.Length: > 0 }
+            ? Running().FirstOrDefault(b => $"{b.Id}" == resource.Name)?.Config : Informed()?.Config;
+        IReadOnlyDictionary<string, string>? values = resource.Kind == ConfigResourceKind.Topic ? config?.Topic(resource.Name)
+            : resource.Name.Length == 0 ? config?.DefaultBroker : config?.OwnBroker;
+        return values is null || changes.All(c => values.GetValueOrDefault(c.Key) == c.Value);
     }
 }
