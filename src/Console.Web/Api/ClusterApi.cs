@@ -62,12 +62,12 @@ internal static class ClusterApi
         {
             context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
             return metrics.WritePrometheusAsync(context.Response.Body, context.RequestAborted);
-        });
+        }).WithTags("Metrics").WithSummary("Every metric in Prometheus' text form");
         routes.MapGet("/jmx", (string? qry, int? broker, HttpContext context, IMetricsDoor metrics) =>
         {
             context.Response.ContentType = "application/json; charset=utf-8";
             return metrics.WriteJmxAsync(qry, broker, context.Response.Body, context.RequestAborted);
-        }).AddEndpointFilter(GuardAsync);
+        }).AddEndpointFilter(GuardAsync).WithTags("Metrics").WithSummary("MBeans as JSON");
     }
 
     private static void MapCluster(RouteGroupBuilder api)

@@ -13,7 +13,7 @@ public sealed class DialRing
     private const double WidthMax = 46;
 
     /// <summary>Units of the dial that a count of up to four signs needs.</summary>
-    private const double TextRoom = 20;
+    private const double TextRoom = 26;
 
     private readonly double _middle;
 
