@@ -11,6 +11,7 @@ public sealed class LivingHost : IAsyncLifetime
     public const string Group = "billing";
     public const string LaggingGroup = "reports";
     public const long Lag = 250_000;
+    private const string LongName = "archive.of-a-topic-with-a-rather-long-name.that-somebody-once-thought-of";
     private const string Kcat = "/usr/bin/kcat";
 
     private readonly List<Process> _clients = [];
@@ -39,11 +40,14 @@ public sealed class LivingHost : IAsyncLifetime
         _host = await HostProcess.StartAsync(arguments: ["--override", "num.partitions=3", "--override", "log.segment.bytes=1048576"]);
         using var http = new HttpClient { BaseAddress = Http };
         await PostAsync(http, "/api/v1/topics", $$"""{"name":"{{Topic}}","partitions":3}""");
-        await PostAsync(http, "/api/v1/topics", """{"name":"archive.of-a-topic-with-a-rather-long-name.that-somebody-once-thought-of","partitions":1}""");
+        await PostAsync(http, "/api/v1/topics", $$"""{"name":"{{LongName}}","partitions":1}""");
         await PostAsync(http, "/api/v1/topics", """{"name":"backlog","partitions":2}""");
         string[] records =
         [
-            """{"key":"order-1","value":"{\"id\":1,\"total\":12.5,\"items\":[\"nut\",\"bolt\"]}","headers":[{"key":"trace","value":"abc"},{"key":"none"}],"partition":0}""",
+            """
+            {"key":"order-1","value":"{\"id\":1,\"total\":12.5,\"items\":[\"nut\",\"bolt\"]}",
+             "headers":[{"key":"trace","value":"abc"},{"key":"none"}],"partition":0}
+            """,
             """{"key":"order-2","value":"plain text, über UTF-8","compression":"gzip","partition":0}""",
             """{"key":"order-3","partition":0}""",
             """{"value":"no key","compression":"zstd","partition":0}""",
@@ -57,7 +61,12 @@ public sealed class LivingHost : IAsyncLifetime
         await File.WriteAllLinesAsync(lines, Enumerable.Range(0, (int)Lag).Select(i => $"line {i}"));
         await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-P", "-t", "backlog", "-p", "0", "-l", "-X", "linger.ms=50", lines]);
         await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-G", LaggingGroup, "-c", "1", "-X", "auto.offset.reset=earliest", "backlog"]);
-        _clients.Add(Process.Start(new ProcessStartInfo(Kcat, ["-b", Host.Bootstrap, "-G", Group, Topic]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+        var consumer = new ProcessStartInfo(Kcat, ["-b", Host.Bootstrap, "-G", Group, Topic])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        _clients.Add(Process.Start(consumer)!);
         _producing = ProduceAsync();
         await StableAsync(http);
     }
