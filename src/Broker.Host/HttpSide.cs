@@ -67,7 +67,10 @@ internal static class HttpSide
         builder.Services.AddConsole();
         builder.WebHost.UseStaticWebAssets();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        return builder.Build().MapConsole();
+        WebApplication console = builder.Build().MapConsole();
+        // Tails and circuits end as soon as the host begins to: else they would hold it up until they are cut.
+        host.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(console.Lifetime.StopApplication);
+        return console;
     }
 
     /// <summary>The host alone listens to signals.</summary>
