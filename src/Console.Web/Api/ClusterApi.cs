@@ -24,7 +24,7 @@ internal static class ClusterApi
     {
         ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Rest");
         app.UseWhen(
-            context => context.Request.Path.StartsWithSegments(ApiRules.Prefix),
+            context => context.Request.Path.StartsWithSegments(ApiRules.Prefix) || context.Request.Path.StartsWithSegments("/jmx"),
             branch => branch.Use(next => context => ApiRules.RunAsync(context, next, logger)));
     }
 
@@ -67,7 +67,7 @@ internal static class ClusterApi
         {
             context.Response.ContentType = "application/json; charset=utf-8";
             return metrics.WriteJmxAsync(qry, broker, context.Response.Body, context.RequestAborted);
-        }).AddEndpointFilter(GuardAsync).WithTags("Metrics").WithSummary("MBeans as JSON");
+        }).WithTags("Metrics").WithSummary("MBeans as JSON");
     }
 
     private static void MapCluster(RouteGroupBuilder api)
