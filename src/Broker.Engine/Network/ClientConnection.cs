@@ -277,9 +277,29 @@ internal sealed class ClientConnection : IConnectionHandler
     }
 }
 
-/// <summary>Which owner thread a connection's produce requests have been for.</summary>
+/// <summary>Which owner thread a connection's requests have been for.</summary>
 internal struct ConnectionAffinity
 {
+    /// <summary>Requests in a row that went to one other thread, after which the connection moves there.</summary>
+    public const int MoveAfterRequests = 4;
+
     public int Owner;
     public int Streak;
+
+    /// <summary>Counts a request for another thread, -1 for several; true when the connection should move there.</summary>
+    public bool Leans(int owner)
+    {
+        if (owner < 0 || owner != Owner)
+        {
+            Owner = owner;
+            Streak = 0;
+            return false;
+        }
+        if (++Streak < MoveAfterRequests)
+        {
+            return false;
+        }
+        Streak = 0;
+        return true;
+    }
 }

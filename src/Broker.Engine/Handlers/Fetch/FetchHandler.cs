@@ -5,6 +5,7 @@ using Broker.Engine.Purgatory;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
 using Broker.Engine.Timing;
+using Broker.Engine.Transport;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
@@ -30,19 +31,22 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
     private readonly ReplicaManager _replicas;
     private readonly MetadataCache _metadata;
     private readonly DelayedOperationPurgatory _purgatory;
+    private readonly ITransport _transport;
     private readonly MonotonicClock _clock;
     private readonly FetchOptions _options;
     private long _expiredConsumers;
     private long _expiredFollowers;
 
     public FetchHandler(
-        ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, MonotonicClock clock,
+        ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, ITransport transport,
+        MonotonicClock clock,
         FetchOptions options, Random random)
         : base(ApiKey.Fetch)
     {
         _replicas = replicas;
         _metadata = metadata;
         _purgatory = purgatory;
+        _transport = transport;
         _clock = clock;
         _options = options;
         Sessions = new FetchSessionCache(options.SessionSlotsMax, random);
@@ -81,11 +85,42 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         }
         else
         {
+            MaybeMove(connection, operation);
             // A completion from here on, by whatever thread, posts to the connection, whose thread sees it after it has put
             // the operation in its place.
             _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), request.MaxWaitMs);
         }
         return operation;
+    }
+
+    /// <summary>A consumer that follows one thread's partitions moves to that thread: an append then answers it without waking
+    /// another. Only one that has to wait does; one that reads old records would take that thread's time.</summary>
+    private void MaybeMove(ClientConnection connection, FetchOperation operation)
+    {
+        int current = _transport.CurrentOwnerThread;
+        int owner = current < 0 ? current : OnlyOwner(operation.Targets);
+        if (owner == current)
+        {
+            connection.Affinity.Streak = 0;
+        }
+        else if (connection.Affinity.Leans(owner))
+        {
+            _transport.Migrate(connection.Transport, owner);
+        }
+    }
+
+    /// <summary>The thread that owns all partitions; -1 when there are several.</summary>
+    private static int OnlyOwner(ReadOnlySpan<FetchTarget> targets)
+    {
+        int only = targets[0].Replica?.OwnerThread ?? -1;
+        foreach (ref readonly FetchTarget target in targets)
+        {
+            if (target.Replica?.OwnerThread != only)
+            {
+                return -1;
+            }
+        }
+        return only;
     }
 
     /// <summary>Whether there is nothing to wait for (Kafka DelayedFetch.tryComplete, cases A to H): enough bytes, an error, or

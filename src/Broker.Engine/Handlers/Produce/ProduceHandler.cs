@@ -21,9 +21,6 @@ namespace Broker.Engine.Handlers.Produce;
 /// </summary>
 internal sealed class ProduceHandler : NetworkThreadHandler
 {
-    /// <summary>Requests in a row for partitions of one other thread after which the connection moves there.</summary>
-    public const int MoveAfterRequests = 4;
-
     /// <summary>Idle operations kept a thread.</summary>
     private const int PooledMax = 256;
 
@@ -130,15 +127,8 @@ internal sealed class ProduceHandler : NetworkThreadHandler
 
     private void MaybeMove(ClientConnection connection, ProduceOperation operation, int owner)
     {
-        if (owner < 0 || owner != connection.Affinity.Owner)
+        if (connection.Affinity.Leans(owner))
         {
-            connection.Affinity.Owner = owner;
-            connection.Affinity.Streak = 0;
-            return;
-        }
-        if (++connection.Affinity.Streak >= MoveAfterRequests)
-        {
-            connection.Affinity.Streak = 0;
             operation.Settling = true;
             _transport.Migrate(connection.Transport, owner);
         }
