@@ -52,6 +52,10 @@ public sealed class HostedCluster : IAsyncDisposable
 
     private readonly TaskCompletionSource<string> _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Reads the tables of configuration keys, so that <see cref="Configure"/> finds them there: for a host that has
+    /// another thing to do meanwhile.</summary>
+    public static void Prepare() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(ConfigCatalog).TypeHandle);
+
     /// <summary>Checks the configuration; nothing is opened yet.</summary>
     /// <param name="settings">What the operator gave.</param>
     /// <param name="time">The clock.</param>

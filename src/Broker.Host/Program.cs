@@ -4,6 +4,7 @@ using Broker.Engine;
 using Broker.Engine.Configuration;
 using Broker.Host;
 
+_ = Task.Run(HostedCluster.Prepare);   // beside the reading of the command line
 Broker.Host.HostOptions? options = HostCommandLine.Parse(args, out int exitCode);
 if (options is null)
 {
