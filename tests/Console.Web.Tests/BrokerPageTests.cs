@@ -14,7 +14,7 @@ public sealed class BrokerPageTests(ClusterFixture cluster) : ConsoleContext(clu
     {
         string topic = await Cluster.TopicAsync(4);
         IRenderedComponent<Brokers> page = Show<Brokers>("/brokers");
-        page.Find("[aria-label='Stop broker 1']").Click();
+        await page.Find("[aria-label='Stop broker 1']").ClickAsync();
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("[aria-label='Start broker 1']")), s_long);
         try
@@ -23,7 +23,7 @@ public sealed class BrokerPageTests(ClusterFixture cluster) : ConsoleContext(clu
         }
         finally
         {
-            page.Find("[aria-label='Start broker 1']").Click();
+            await page.Find("[aria-label='Start broker 1']").ClickAsync();
             page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("[aria-label='Stop broker 1']")), s_long);
         }
     }

@@ -31,22 +31,22 @@ public sealed class GroupPageTests(ClusterFixture cluster) : ConsoleContext(clus
     }
 
     [Fact]
-    public void Delete_OfAGroupThatIsGone_IsRefusedByName()
+    public async Task Delete_OfAGroupThatIsGone_IsRefusedByName()
     {
         Admin.GroupAs = GroupOf("billing", "Empty", 5);
         IRenderedComponent<GroupPage> page = ShowGroup("billing");
-        page.FindAll(".page-actions button").First(b => b.TextContent.Contains("Delete", StringComparison.Ordinal)).Click();
+        await page.FindAll(".page-actions button").First(b => b.TextContent.Contains("Delete", StringComparison.Ordinal)).ClickAsync();
         page.Find("dialog input").Input("billing");
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.Contains("GROUP_ID_NOT_FOUND", page.Find(".modal-failure").TextContent, StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Reset_OfAnEmptyGroup_AsksWhereTo()
+    public async Task Reset_OfAnEmptyGroup_AsksWhereTo()
     {
         Admin.GroupAs = GroupOf("billing", "Empty", 5);
         IRenderedComponent<GroupPage> page = ShowGroup("billing");
-        page.FindAll(".page-actions button").First(b => b.TextContent.Contains("Reset offsets", StringComparison.Ordinal)).Click();
+        await page.FindAll(".page-actions button").First(b => b.TextContent.Contains("Reset offsets", StringComparison.Ordinal)).ClickAsync();
         Assert.Equal("orders", page.Find("dialog select option").TextContent);
         page.FindAll("dialog select")[1].Change("Offset");
         Assert.Contains(page.FindAll("dialog .field-name"), f => f.TextContent == "Offset");
@@ -55,11 +55,11 @@ public sealed class GroupPageTests(ClusterFixture cluster) : ConsoleContext(clus
     }
 
     [Fact]
-    public void List_Sorted_PutsTheColumnIntoTheAddress()
+    public async Task List_Sorted_PutsTheColumnIntoTheAddress()
     {
         Admin.GroupAs = GroupOf("billing", "Stable", 5);
         IRenderedComponent<Groups> list = Show<Groups>("/groups");
-        list.FindAll(".sort-button").First(b => b.TextContent.Contains("Lag", StringComparison.Ordinal)).Click();
+        await list.FindAll(".sort-button").First(b => b.TextContent.Contains("Lag", StringComparison.Ordinal)).ClickAsync();
         Assert.EndsWith("/groups?sort=Lag&desc=true", Navigation.Uri, StringComparison.Ordinal);
     }
 

@@ -88,13 +88,13 @@ public sealed class LivePageTests(ClusterFixture cluster) : ConsoleContext(clust
     }
 
     [Fact]
-    public void Page_OfWhatIsNotThere_SaysSoWithKafkasName_AndComesBack()
+    public async Task Page_OfWhatIsNotThere_SaysSoWithKafkasName_AndComesBack()
     {
         Admin.Refusal = new AdminException("BROKER_NOT_AVAILABLE", "No broker of this host serves.");
         IRenderedComponent<Overview> page = Show<Overview>("/");
         Assert.Contains("BROKER_NOT_AVAILABLE", page.Find("[role=alert]").TextContent, StringComparison.Ordinal);
         Admin.Refusal = null;
-        page.Find("[role=alert] button").Click();
+        await page.Find("[role=alert] button").ClickAsync();
         Assert.Empty(page.FindAll("[role=alert]"));
         Assert.Contains("Busiest topics", page.Markup, StringComparison.Ordinal);
     }

@@ -16,7 +16,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
         await Cluster.Admin.ProduceAsync(new NewMessage { Topic = topic, Key = Bytes(""), Value = Bytes("") }, Token);
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}&from=oldest", 2);
         Assert.Equal(["null", "null", "empty", "empty"], page.FindAll(".null").Select(n => n.TextContent));
-        page.Find(".messages [aria-expanded]").Click();
+        await page.Find(".messages [aria-expanded]").ClickAsync();
         Assert.Contains("a tombstone", page.Find(".message-detail").TextContent, StringComparison.Ordinal);
     }
 
@@ -29,7 +29,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
         string topic = await Cluster.TopicAsync();
         await Cluster.Admin.ProduceAsync(new NewMessage { Topic = topic, Value = Bytes("""{"id":7}""") }, Token);
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}&show={form}", 1);
-        page.Find(".messages [aria-expanded]").Click();
+        await page.Find(".messages [aria-expanded]").ClickAsync();
         Assert.StartsWith(expected, page.Find(".message-detail pre").TextContent, StringComparison.Ordinal);
     }
 
@@ -61,7 +61,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}", 0);
-        OpenProduce(page);
+        await OpenProduceAsync(page);
         page.Find("dialog input:not([type])").Input("k");
         page.FindAll("dialog textarea")[0].Input("hello");
         page.FindAll("dialog textarea")[1].Input("trace=1");
@@ -79,7 +79,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}", 0);
-        OpenProduce(page);
+        await OpenProduceAsync(page);
         page.Find("dialog input[type=checkbox]").Change(true);
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.Equal("null", page.Find(".value-cell .null").TextContent));
@@ -90,7 +90,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}", 0);
-        OpenProduce(page);
+        await OpenProduceAsync(page);
         page.Find("dialog input[type=number]").Input("9");
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.Contains("UNKNOWN_TOPIC_OR_PARTITION", page.Find(".modal-failure").TextContent, StringComparison.Ordinal));
@@ -101,7 +101,7 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}", 0);
-        page.FindAll(".page-actions button")[0].Click();
+        await page.FindAll(".page-actions button")[0].ClickAsync();
         await ProduceAsync(topic, "first");
         page.WaitForAssertion(() => Assert.Equal("first", page.Find(".value-cell").TextContent.Trim()), TimeSpan.FromSeconds(10));
         await page.InvokeAsync(Live.Toggle);
@@ -120,9 +120,9 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     private Task ProduceAsync(string topic, string value) =>
         Cluster.Admin.ProduceAsync(new NewMessage { Topic = topic, Value = Bytes(value) }, Token);
 
-    private static void OpenProduce(IRenderedComponent<Messages> page)
+    private static async Task OpenProduceAsync(IRenderedComponent<Messages> page)
     {
-        page.FindAll(".page-actions button")[1].Click();
+        await page.FindAll(".page-actions button")[1].ClickAsync();
         page.WaitForElement("dialog");
     }
 

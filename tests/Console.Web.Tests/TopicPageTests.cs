@@ -40,10 +40,10 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
         }
         IRenderedComponent<Topics> page = Show<Topics>($"/topics?q={prefix}");
         Assert.Equal(50, page.FindAll("[data-row]").Count);
-        page.Find("[aria-label='Next page']").Click();
+        await page.Find("[aria-label='Next page']").ClickAsync();
         page.Render();
         Assert.Equal([$"{prefix}.50", $"{prefix}.51"], page.FindAll("[data-row] a").Select(a => a.TextContent));
-        page.FindAll(".sort-button").First(b => b.TextContent.Contains("Partitions", StringComparison.Ordinal)).Click();
+        await page.FindAll(".sort-button").First(b => b.TextContent.Contains("Partitions", StringComparison.Ordinal)).ClickAsync();
         page.Render();
         Assert.Equal($"{prefix}.07", page.Find("[data-row] a").TextContent);
         Assert.Equal("descending", page.FindAll("th").First(h => h.TextContent.Contains("Partitions", StringComparison.Ordinal)).GetAttribute("aria-sort"));
@@ -87,7 +87,7 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<TopicPage> page = ShowTopic(topic);
-        Button(page, "Delete").Click();
+        await Button(page, "Delete").ClickAsync();
         Assert.True(page.Find("dialog [type=submit]").HasAttribute("disabled"));
         page.Find("dialog input").Input(topic);
         page.Find("dialog form").Submit();
@@ -100,7 +100,7 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
     {
         string topic = await Cluster.TopicAsync(2);
         IRenderedComponent<TopicPage> page = ShowTopic(topic);
-        Button(page, "Add partitions").Click();
+        await Button(page, "Add partitions").ClickAsync();
         page.Find("dialog input").Change("1");
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.Contains("INVALID_PARTITIONS", page.Find(".modal-failure").TextContent, StringComparison.Ordinal));
@@ -115,7 +115,7 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<ConfigEditor> editor = Render<ConfigEditor>(p => p.Add(e => e.Resource, new ConfigResource(ConfigResourceKind.Topic, topic)));
-        editor.Find("[aria-label='Change retention.ms']").Click();
+        await editor.Find("[aria-label='Change retention.ms']").ClickAsync();
         editor.Find("dialog input").Input("not a number");
         editor.Find("dialog form").Submit();
         editor.WaitForAssertion(() => Assert.Contains("INVALID_CONFIG", editor.Find(".modal-failure").TextContent, StringComparison.Ordinal));

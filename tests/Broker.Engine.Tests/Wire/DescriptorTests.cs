@@ -89,6 +89,7 @@ public partial class DescriptorTests
         await ServesAsync(decent, topic);
         Socket[] sockets = [.. Enumerable.Range(0, 20).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
         await Task.WhenAll(sockets.Select(s => Task.Run(() => s.Blocking)));
+        TimeSpan usual = await ServeForASecondAsync(decent, topic);
         var held = new List<SafeFileHandle>();
         Assert.Equal(0, GetLimit(RlimitNofile, out Limit limit));
         try
@@ -100,15 +101,8 @@ public partial class DescriptorTests
                 await socket.ConnectAsync(IPAddress.Loopback, cluster.Port(), TestContext.Current.CancellationToken);
                 await socket.SendAsync(RawClient.Frame(ApiKey.Metadata, 9, new MetadataRequest()), TestContext.Current.CancellationToken);
             }
-            TimeSpan before = Environment.CpuUsage.TotalTime;
-            long began = Stopwatch.GetTimestamp();
-            while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1))
-            {
-                await ServesAsync(decent, topic);
-                await Task.Delay(50, TestContext.Current.CancellationToken);
-            }
-            TimeSpan used = Environment.CpuUsage.TotalTime - before;
-            Assert.True(used < TimeSpan.FromSeconds(0.6), $"{used} of processor time within a second");
+            TimeSpan used = await ServeForASecondAsync(decent, topic);
+            Assert.True(used < usual + TimeSpan.FromSeconds(0.5), $"{used} of processor time within a second, {usual} without");
             Assert.True(cluster.Server().Connections.Count < 20, "the limit was not reached");
         }
         finally
@@ -122,6 +116,19 @@ public partial class DescriptorTests
             Assert.Equal(1, await socket.ReceiveAsync(answer, TestContext.Current.CancellationToken));
             socket.Dispose();
         }
+    }
+
+    /// <summary>Processor time of this process while one client asks for a second.</summary>
+    private static async Task<TimeSpan> ServeForASecondAsync(KafkaConnection client, TestTopic topic)
+    {
+        TimeSpan before = Environment.CpuUsage.TotalTime;
+        long began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(1))
+        {
+            await ServesAsync(client, topic);
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+        return Environment.CpuUsage.TotalTime - before;
     }
 
     private static void UseUp(List<SafeFileHandle> held)
