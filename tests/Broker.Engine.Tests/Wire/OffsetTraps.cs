@@ -156,7 +156,7 @@ public class OffsetTraps(SharedCluster shared) : IClassFixture<SharedCluster>
         while (true)
         {
             OffsetCommitResponse answer = await client.CallAsync<OffsetCommitRequest, OffsetCommitResponse>(request, version);
-            if (answer.Topics[0].Partitions[0].ErrorCode is var error and not ErrorCode.CoordinatorLoadInProgress)
+            if (answer.Topics[0].Partitions[0].ErrorCode is var error and not (ErrorCode.CoordinatorLoadInProgress or ErrorCode.CoordinatorNotAvailable))
             {
                 return error;
             }
