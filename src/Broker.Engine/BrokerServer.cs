@@ -60,6 +60,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Clock = new MonotonicClock(environment.Time);
         Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
         Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
+        ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger);
         _background = new BrokerBackground(Workers, environment.Time, _logger);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
@@ -97,6 +98,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public TimerThread Timers { get; }
 
     public WorkerThreads Workers { get; }
+
+    /// <summary>Threads on which fetches of old records wait for the disk.</summary>
+    public WorkerThreads ColdReaders { get; }
 
     public ClusterMembership Membership { get; }
 
@@ -277,6 +281,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
         Transport.Dispose();
+        ColdReaders.Dispose();
         Workers.Dispose();
         Timers.Dispose();
         if (_opened)

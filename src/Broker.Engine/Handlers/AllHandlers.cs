@@ -15,7 +15,7 @@ internal static class AllHandlers
     public static IEnumerable<ApiHandler> Of(BrokerServer broker)
     {
         broker.Fetches = new FetchHandler(
-            broker.Replicas, broker.Metadata, broker.FetchPurgatory, broker.Transport, broker.Clock,
+            broker.Replicas, broker.Metadata, broker.FetchPurgatory, broker.Transport, broker.Clock, broker.ColdReaders,
             new FetchOptions(
                 broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots")),
             new Random(broker.Id));

@@ -16,7 +16,8 @@ internal ref struct HeaderCursor
     /// <summary>Least bytes of a batch: the header of magic 0.</summary>
     private const int BatchBytesMin = 14;
 
-    private const int BlockBytes = 8 * 1024;
+    /// <summary>Bytes that are read at once.</summary>
+    public const int BlockBytes = 8 * 1024;
 
     [ThreadStatic]
     private static byte[]? t_block;

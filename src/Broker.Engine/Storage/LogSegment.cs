@@ -8,7 +8,7 @@ namespace Broker.Engine.Storage;
 /// as they were received. One writer, under the log's lock; readers at any time: what lies below <see cref="SizeBytes"/>
 /// never changes. After Kafka's LogSegment.
 /// </summary>
-internal sealed class LogSegment : IDisposable
+internal sealed partial class LogSegment : IDisposable
 {
     private readonly string _directory;
     private int _size;

@@ -33,14 +33,14 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
     private readonly DelayedOperationPurgatory _purgatory;
     private readonly ITransport _transport;
     private readonly MonotonicClock _clock;
+    private readonly WorkerThreads _coldReaders;
     private readonly FetchOptions _options;
     private long _expiredConsumers;
     private long _expiredFollowers;
 
     public FetchHandler(
         ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, ITransport transport,
-        MonotonicClock clock,
-        FetchOptions options, Random random)
+        MonotonicClock clock, WorkerThreads coldReaders, FetchOptions options, Random random)
         : base(ApiKey.Fetch)
     {
         _replicas = replicas;
@@ -48,6 +48,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         _purgatory = purgatory;
         _transport = transport;
         _clock = clock;
+        _coldReaders = coldReaders;
         _options = options;
         Sessions = new FetchSessionCache(options.SessionSlotsMax, random);
     }
@@ -74,24 +75,32 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
             Return(operation);
             throw;
         }
-        FetchRequest request = operation.Request;
-        operation.ReplicaId = request.ReplicaState is { } state ? state.ReplicaId : request.ReplicaId;
+        operation.ReplicaId = operation.Request.ReplicaState is { } state ? state.ReplicaId : operation.Request.ReplicaId;
         EnterContext(operation);
         long now = Stopwatch.GetTimestamp();
         operation.LocalDoneAt = now;
-        if (request.MaxWaitMs <= 0 || operation.IsSatisfied())
+        if (operation.Error == ErrorCode.None && TryReadAhead(operation))
+        {
+            return operation;
+        }
+        if (IsReady(operation))
         {
             operation.ReadyNow(now);
         }
         else
         {
             MaybeMove(connection, operation);
-            // A completion from here on, by whatever thread, posts to the connection, whose thread sees it after it has put
-            // the operation in its place.
-            _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), request.MaxWaitMs);
+            Wait(operation);
         }
         return operation;
     }
+
+    private static bool IsReady(FetchOperation operation) => operation.Request.MaxWaitMs <= 0 || operation.IsSatisfied();
+
+    /// <summary>A completion from here on, by whatever thread, posts to the connection, whose thread sees it after it has put the
+    /// operation in its place.</summary>
+    private void Wait(FetchOperation operation) =>
+        _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), operation.Request.MaxWaitMs);
 
     /// <summary>A consumer that follows one thread's partitions moves to that thread: an append then answers it without waking
     /// another. Only one that has to wait does; one that reads old records would take that thread's time.</summary>

@@ -61,6 +61,9 @@ internal abstract class DiskFile : FileRegion, IDisposable
 
     public abstract long Length { get; }
 
+    /// <summary>Whether reading these bytes would wait for the device. The caller holds a reference.</summary>
+    public virtual bool WouldBlock(long position, long bytes) => false;
+
     /// <summary>Cuts the file, or extends it with zeros.</summary>
     public abstract void SetLength(long length);
 

@@ -69,6 +69,8 @@ internal sealed class PhysicalFile : DiskFile
     public override void Write(ReadOnlySpan<byte> bytes, long position) =>
         RandomAccess.Write(_handle ?? OpenHandle(), bytes, position);
 
+    public override bool WouldBlock(long position, long bytes) => PageCache.WouldBlock(_handle ?? OpenHandle(), position, bytes);
+
     public override void SetLength(long length) => RandomAccess.SetLength(_handle ?? OpenHandle(), length);
 
     public override void Flush() => RandomAccess.FlushToDisk(_handle ?? OpenHandle());

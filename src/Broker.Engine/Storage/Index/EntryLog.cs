@@ -68,6 +68,13 @@ internal sealed class EntryLog : IDisposable
         }
     }
 
+    /// <summary>Whether looking entries up would wait for the device. The caller holds a reference to the file.</summary>
+    public bool WouldBlock()
+    {
+        int inFile = Volatile.Read(ref _memory).From;
+        return inFile > 0 && _file.WouldBlock(0, (long)inFile * _entryBytes);
+    }
+
     /// <summary>Brings the file up to date, and makes it where there is none.</summary>
     public void Write()
     {

@@ -39,6 +39,9 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
     /// <summary>The position of a batch at or before the one that holds <paramref name="offset"/>.</summary>
     public int Lookup(long offset) => Floor(offset, out int index) ? Entry(index).Position : 0;
 
+    /// <inheritdoc cref="EntryLog.WouldBlock"/>
+    public bool WouldBlock() => _entries.WouldBlock();
+
     /// <summary>Finds the last entry whose offset is not above <paramref name="offset"/>.</summary>
     private bool Floor(long offset, out int index)
     {

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Broker.Engine.Storage.Files;
+
+/// <summary>Asks the system whether bytes of a file are in memory, by a read that may not wait (preadv2 with RWF_NOWAIT,
+/// Linux 4.14). Where that cannot be asked everything counts as in memory. Thread-safe.</summary>
+internal static unsafe partial class PageCache
+{
+    private const int NoWait = 8;
+    private const int Eagain = 11;
+
+    /// <summary>Bytes between two looks: the system reads ahead by as much.</summary>
+    private const int Stride = 128 * 1024;
+
+    private static bool s_unknown = !OperatingSystem.IsLinux();
+
+    /// <summary>Whether a read of these bytes would wait for the disk. It looks at one byte of every 128 KiB, and the last.</summary>
+    public static bool WouldBlock(SafeFileHandle file, long position, long bytes)
+    {
+        long last = position + bytes - 1;
+        for (long at = position; at < last && !s_unknown; at += Stride)
+        {
+            if (IsMissing(file, at))
+            {
+                return true;
+            }
+        }
+        return bytes > 0 && !s_unknown && IsMissing(file, last);
+    }
+
+    private static bool IsMissing(SafeFileHandle file, long position)
+    {
+        byte one;
+        var vector = new IoVector { Base = &one, Length = 1 };
+        nint n;
+        try
+        {
+            n = preadv2((int)file.DangerousGetHandle(), &vector, 1, position, NoWait);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            s_unknown = true;   // a libc without the call
+            return false;
+        }
+        if (n >= 0)
+        {
+            return false;
+        }
+        int error = Marshal.GetLastPInvokeError();
+        // Anything but "it would wait" says that this system, or this file system, does not know: then nobody asks again.
+        s_unknown |= error != Eagain;
+        return error == Eagain;
+    }
+
+    private struct IoVector
+    {
+        public byte* Base;
+        public nint Length;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint preadv2(int file, IoVector* vectors, int count, long offset, int flags);
+}

@@ -1,0 +1,42 @@
+namespace Broker.Engine.Storage;
+
+/// <summary>Old records that are no longer in memory.</summary>
+internal sealed partial class PartitionLog
+{
+    /// <summary>Whether <see cref="TryRead"/>, and sending what it finds, would wait for the disk. Itself it does not wait. An
+    /// offset outside the log does not.</summary>
+    public bool WouldBlock(long offset, int bytesMax)
+    {
+        if (_isFailed || offset >= LogEndOffset || offset < LogStartOffset)
+        {
+            return false;
+        }
+        LogSegment[] segments = Volatile.Read(ref _segments);
+        try
+        {
+            return segments[FloorSegment(segments, offset)].WouldBlock(offset, bytesMax);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            return false;   // the read itself meets it again, and says so
+        }
+    }
+
+    /// <summary>Reads those bytes on the calling thread, which waits for the disk, so that they are in memory afterwards.</summary>
+    public void ReadAhead(long offset, int bytesMax, Span<byte> scratch)
+    {
+        LogSegment[] segments = Volatile.Read(ref _segments);
+        try
+        {
+            segments[FloorSegment(segments, offset)].ReadAhead(offset, bytesMax, scratch);
+        }
+        catch (ObjectDisposedException)
+        {
+            // deleted meanwhile
+        }
+        catch (IOException e)
+        {
+            Fail("a read", e);
+        }
+    }
+}
