@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Broker.Engine.Storage.Files;
 
 namespace Broker.Engine.Storage;
 
@@ -38,7 +37,7 @@ internal sealed partial class LogSegment
     }
 
     /// <summary>Reads what <see cref="WouldBlock"/> looks at, so that it is in memory; blocks.</summary>
-    public void ReadAhead(long offset, int bytesMax, Span<byte> scratch)
+    public void ReadAhead(long offset, int bytesMax)
     {
         if (!TryHold())
         {
@@ -46,9 +45,9 @@ internal sealed partial class LogSegment
         }
         try
         {
-            Read(OffsetIndex.File, 0, OffsetIndex.SizeBytes, scratch);
+            OffsetIndex.File.ReadAhead(0, OffsetIndex.SizeBytes);
             int from = OffsetIndex.Lookup(offset);
-            Read(File, from, Wanted(from, bytesMax), scratch);
+            File.ReadAhead(from, Wanted(from, bytesMax));
         }
         finally
         {
@@ -92,18 +91,5 @@ internal sealed partial class LogSegment
     {
         OffsetIndex.File.ReleaseReference();
         File.ReleaseReference();
-    }
-
-    private static void Read(DiskFile file, long position, long bytes, Span<byte> scratch)
-    {
-        for (long end = position + bytes; position < end;)
-        {
-            int n = file.Read(scratch[..(int)Math.Min(scratch.Length, end - position)], position);
-            if (n == 0)
-            {
-                return;
-            }
-            position += n;
-        }
     }
 }

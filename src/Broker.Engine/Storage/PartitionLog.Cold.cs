@@ -23,12 +23,12 @@ internal sealed partial class PartitionLog
     }
 
     /// <summary>Reads those bytes on the calling thread, which waits for the disk, so that they are in memory afterwards.</summary>
-    public void ReadAhead(long offset, int bytesMax, Span<byte> scratch)
+    public void ReadAhead(long offset, int bytesMax)
     {
         LogSegment[] segments = Volatile.Read(ref _segments);
         try
         {
-            segments[FloorSegment(segments, offset)].ReadAhead(offset, bytesMax, scratch);
+            segments[FloorSegment(segments, offset)].ReadAhead(offset, bytesMax);
         }
         catch (ObjectDisposedException)
         {

@@ -11,11 +11,6 @@ internal sealed partial class FetchHandler
     /// <summary>Threads that wait for the disk: enough to keep a device busy, few enough to leave it to the appends.</summary>
     public const int ColdReadThreads = 4;
 
-    private const int ScratchBytes = 256 * 1024;
-
-    [ThreadStatic]
-    private static byte[]? t_scratch;
-
     private long _coldReads;
 
     /// <summary>Fetches that waited for the disk on a thread of their own.</summary>
@@ -52,10 +47,9 @@ internal sealed partial class FetchHandler
     {
         try
         {
-            byte[] scratch = t_scratch ??= new byte[ScratchBytes];
             foreach (ColdRange range in cold)
             {
-                range.Log.ReadAhead(range.Offset, range.Bytes, scratch);
+                range.Log.ReadAhead(range.Offset, range.Bytes);
             }
         }
         finally

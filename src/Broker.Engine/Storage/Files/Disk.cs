@@ -64,6 +64,9 @@ internal abstract class DiskFile : FileRegion, IDisposable
     /// <summary>Whether reading these bytes would wait for the device. The caller holds a reference.</summary>
     public virtual bool WouldBlock(long position, long bytes) => false;
 
+    /// <summary>Waits until these bytes are in memory, so that <see cref="WouldBlock"/> says no. The caller holds a reference.</summary>
+    public virtual void ReadAhead(long position, long bytes) { }
+
     /// <summary>Cuts the file, or extends it with zeros.</summary>
     public abstract void SetLength(long length);
 

@@ -71,6 +71,8 @@ internal sealed class PhysicalFile : DiskFile
 
     public override bool WouldBlock(long position, long bytes) => PageCache.WouldBlock(_handle ?? OpenHandle(), position, bytes);
 
+    public override void ReadAhead(long position, long bytes) => PageCache.ReadAhead(_handle ?? OpenHandle(), position, bytes);
+
     public override void SetLength(long length) => RandomAccess.SetLength(_handle ?? OpenHandle(), length);
 
     public override void Flush() => RandomAccess.FlushToDisk(_handle ?? OpenHandle());

@@ -1,0 +1,230 @@
+"""What the log does beyond appending: cold reads beside warm ones, segments that roll, recovery, many partitions.
+
+Called by `./bench storage`. Each row runs on this broker and on Apache Kafka 4.3.1 and prints both with their ratio.
+  cold      latency of 5,000 requests a second, and of a consumer at the tail, without and with a consumer of old records that the
+            page cache does not hold
+  roll      latency of 5,000 requests a second while another topic takes 200 MB/s in segments that never, and that often roll
+  recovery  start after kill -9 with --gb of records in one unflushed segment size, until the last one is served
+  open      start with --partitions partitions after a clean stop, until all are served; memory and CPU at rest
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from compare import KAFKA, OURS, Bench, log, median_of, wait_for
+
+ROWS = ["cold", "roll", "recovery", "open"]
+PORT = 29592
+BOOT = f"127.0.0.1:{PORT}"
+
+
+class Storage:
+    def __init__(self, args):
+        self.args = args
+        self.bench = Bench(argparse.Namespace(peers=args.peers, rows=[]))
+        sys.path.insert(0, self.bench.load)
+        import kwire
+        self.kwire = kwire
+        self.kload = os.path.join(self.bench.work, "kload")
+        subprocess.run(["gcc", "-O2", "-o", self.kload, os.path.join(self.bench.load, "kload.c"), "-lm"], check=True)
+        self.data = ""
+        self.broker = None
+
+    def start(self, name, *overrides):
+        command, self.data = self.bench.command(name, PORT)
+        for o in overrides:
+            command += [o] if name == KAFKA else ["--override", o]
+        began = time.monotonic()
+        with open(os.path.join(self.bench.work, f"{name}.log"), "ab") as out:
+            self.broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        wait_for(PORT, self.broker)
+        return began
+
+    def stop(self, how=signal.SIGTERM, wipe=True):
+        self.broker.send_signal(how)
+        self.broker.wait(120)
+        if wipe:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    def topic(self, name, partitions=1, **configs):
+        configs = {k.replace("_", "."): str(v) for k, v in configs.items()} or None
+        for attempt in range(100):   # a broker that has just started may not have registered yet
+            try:
+                return self.kwire.create_topic(BOOT, name, partitions, configs=configs)
+            except self.kwire.KafkaError:
+                if attempt == 99:
+                    raise
+                time.sleep(0.1)
+
+    def run(self, mode, background=False, **options):
+        command = [self.kload, mode, "-b", BOOT]
+        for key, value in options.items():
+            command += [f"-{key}"] if value is True else [f"-{key}", str(value)]
+        if background:   # the load beside is another machine's in earnest: it shall not take this one's time from the measured clients
+            command = ["nice", "-n", "30", *command]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return process if background else self.result(process)
+
+    @staticmethod
+    def result(process):
+        out, _ = process.communicate()
+        r = json.loads(out.strip().splitlines()[-1])
+        if r.get("errors"):
+            log(f"errors: {r['errors']}")
+        return r
+
+    def latency(self, topic):
+        return self.run("produce", t=topic, p=1, c=5, w=100, B=1, s=100, a=1, d=self.args.secs, r=5000)
+
+    def fill(self, topic, gigabytes):
+        self.run("produce", t=topic, p=1, c=3, w=5, B=1000000, s=1024, a=1, d=600, n=int(gigabytes * 1000))
+
+    def evict(self, topic):
+        os.sync()
+        for root, _, files in os.walk(self.data):
+            if os.path.basename(root).startswith(topic + "-"):
+                for file in files:
+                    fd = os.open(os.path.join(root, file), os.O_RDONLY)
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                    os.close(fd)
+
+    def cold(self, name):
+        self.start(name)
+        self.topic("old", segment_bytes=256 << 20)
+        self.topic("warm")
+        self.fill("old", 3)
+        self.latency("warm")
+        figures = {}
+        for state in ("alone", "beside cold reads"):
+            reader = None
+            for what in ("produce", "tail"):
+                if state != "alone":
+                    self.evict("old")
+                    reader = self.run("fetch", background=True, t="old", p=1, c=2, m=1 << 20, d=self.args.secs + 1)
+                    before = read_bytes(self.broker.pid)
+                if what == "tail":
+                    self.topic(f"tail{state[0]}")
+                    r = self.run("tail", t=f"tail{state[0]}", p=1, r=1000, s=100, d=self.args.secs)
+                else:
+                    r = self.latency("warm")
+                figures[f"{what} p99 ms, {state}"] = r["p99_us"] / 1000
+                if reader:
+                    figures[f"MB/s read, {what}"] = (read_bytes(self.broker.pid) - before) / self.args.secs / 1e6
+                    self.result(reader)
+        self.stop()
+        return figures
+
+    def roll(self, name):
+        self.start(name)
+        self.topic("warm")
+        self.latency("warm")
+        figures = {}
+        for state, size in (("no rolls", 1 << 30), ("rolls", 32 << 20)):
+            topic = f"bulk{size}"
+            self.topic(topic, segment_bytes=size)
+            bulk = self.run("produce", background=True, t=topic, p=1, c=1, w=4, B=500000, s=1024, a=1, d=self.args.secs + 1, r=400)
+            r = self.latency("warm")
+            self.result(bulk)
+            figures[f"p99 ms, {state}"] = r["p99_us"] / 1000
+            figures[f"p99.9 ms, {state}"] = r["p999_us"] / 1000
+        self.stop()
+        return figures
+
+    def recovery(self, name):
+        self.start(name, "log.segment.bytes=1073741824")
+        self.topic("big")
+        self.fill("big", self.args.gb)
+        end = self.kwire.offsets(BOOT, "big")
+        self.stop(signal.SIGKILL, wipe=False)
+        os.sync()
+        began = self.start(name, "log.segment.bytes=1073741824")
+        self.until_served(["big"])
+        took = time.monotonic() - began
+        same = self.kwire.offsets(BOOT, "big") == end
+        cpu = self.kwire.usage(self.kwire.tree([self.broker.pid]))["cpu"]
+        self.stop()
+        return {"served s": took, "CPU s": cpu, "errors": 0 if same else 1}
+
+    def open(self, name):
+        self.start(name)
+        names = [f"many{i}" for i in range(self.args.partitions // 100)]
+        for n in names:
+            self.topic(n, 100)
+        self.until_served(names)
+        self.stop(wipe=False)
+        began = self.start(name)
+        self.until_served(names)
+        took = time.monotonic() - began
+        tree = self.kwire.tree([self.broker.pid])
+        cpu = self.kwire.usage(tree)["cpu"]
+        time.sleep(5)
+        before = self.kwire.usage(tree)
+        time.sleep(15)
+        after = self.kwire.usage(tree)
+        self.stop()
+        return {"served s": took, "CPU s": cpu, "RSS MiB": after["rss"], "rest CPU %": (after["cpu"] - before["cpu"]) / 15 * 100}
+
+    def until_served(self, names):
+        for n in names:
+            while True:
+                try:
+                    self.kwire.offsets(BOOT, n)
+                    break
+                except (self.kwire.KafkaError, OSError):
+                    time.sleep(0.02)
+
+
+def read_bytes(pid):
+    """Bytes that the process had the disk read."""
+    with open(f"/proc/{pid}/io") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--peers", required=True)
+    p.add_argument("--rows", default="")
+    p.add_argument("--secs", type=float, default=5)
+    p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--gb", type=float, default=10)
+    p.add_argument("--partitions", type=int, default=10_000)
+    p.add_argument("--out", default="")
+    args = p.parse_args()
+    args.peers = os.path.abspath(args.peers)
+    rows = [r for r in args.rows.split(",") if r] or ROWS
+    if unknown := [r for r in rows if r not in ROWS]:
+        p.error(f"unknown rows {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    try:
+        os.nice(-15)
+    except PermissionError:
+        log("not niced: other work on this machine shows in the latencies")
+    storage = Storage(args)
+    names = [OURS] + ([KAFKA] if os.access(os.path.join(args.peers, "bin", "kafka-kraft"), os.X_OK) else [])
+    results = {name: {} for name in (OURS, KAFKA)}
+    try:
+        for row in rows:
+            for name in names:
+                log(f"== {row} {name}")
+                results[name][row] = median_of([getattr(storage, row)(name) for _ in range(args.rounds)])
+    finally:
+        if storage.broker and storage.broker.poll() is None:
+            storage.stop(signal.SIGKILL)
+        shutil.rmtree(storage.bench.work, ignore_errors=True)
+    print(f"{'row':10}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
+    for row in rows:
+        for figure, value in results[OURS][row].items():
+            other = results[KAFKA].get(row, {}).get(figure)
+            text = f"{other:14.3f}{value / other if other else float('nan'):9.3f}" if other is not None else ""
+            print(f"{row:10}{figure:34}{value:12.3f}{text}")
+    if args.out:
+        with open(args.out, "w") as out:
+            json.dump(results, out, indent=1)
+
+
+if __name__ == "__main__":
+    main()
