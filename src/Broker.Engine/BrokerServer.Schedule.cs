@@ -10,13 +10,16 @@ internal sealed partial class BrokerServer
     private void StartSchedule()
     {
         BrokerConfig config = Config.Static;
+        long initialMs = config.Long("log.initial.task.delay.ms");
         Every(Diagnostics.Meter.TickSeconds * 1000L, Metrics.Tick);
-        Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints);
-        Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets);
+        Every(
+            config.Long("log.retention.check.interval.ms"), () => Logs.DeleteOldSegments(Replicas.HighWatermarkOf), initialMs);
+        Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints, initialMs);
+        Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets, initialMs);
         Every(
             config.Long("replica.high.watermark.checkpoint.interval.ms"),
             () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkOf(p)));
-        Every(config.Long("log.flush.scheduler.interval.ms"), Logs.FlushDirty);
+        Every(config.Long("log.flush.scheduler.interval.ms"), Logs.FlushDirty, initialMs);
         Every(config.Long("offsets.retention.check.interval.ms"), Groups.ExpireOffsets);
         Every(config.Long("producer.id.expiration.check.interval.ms"), () =>
         {
@@ -28,8 +31,9 @@ internal sealed partial class BrokerServer
         });
     }
 
-    /// <summary>Runs work on the worker threads, never twice at once. Periods beyond 49 days are never.</summary>
-    private void Every(long periodMs, Action work)
+    /// <summary>Runs work on the worker threads, never twice at once: first after <paramref name="initialMs"/>, or after one
+    /// period where that is not given. Periods beyond 49 days are never.</summary>
+    private void Every(long periodMs, Action work, long? initialMs = null)
     {
         if (periodMs is <= 0 or > uint.MaxValue - 2)
         {
@@ -56,7 +60,7 @@ internal sealed partial class BrokerServer
                     Volatile.Write(ref running, 0);
                 }
             },
-            null, period, period));
+            null, initialMs is { } delay ? TimeSpan.FromMilliseconds(Math.Min(delay, uint.MaxValue - 2)) : period, period));
     }
 
     private async Task StopScheduleAsync()

@@ -30,7 +30,7 @@ internal static class AllHandlers
             new DescribeClusterHandler(broker.Metadata, broker.ClusterId),
             new DescribeLogDirsHandler(broker.Logs, broker.Replicas.HighWatermarkOf),
             new DescribeProducersHandler(broker.Replicas, broker.Metadata),
-            new DeleteRecordsHandler(broker.Replicas, broker.Metadata),
+            new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata),
             new InitProducerIdHandler(broker.ProducerIds),
             new CreateTopicsHandler(broker.Topics, broker.Waits, broker.Config),
             new DeleteTopicsHandler(broker.Topics, broker.Waits, broker.Metadata),

@@ -1,12 +1,14 @@
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
+using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Handlers;
 
-/// <summary>DeleteRecords: moves the first readable offset; -1 is the high watermark (trap 45).</summary>
-internal sealed class DeleteRecordsHandler(ReplicaManager replicas, MetadataCache metadata)
+/// <summary>DeleteRecords: moves the first readable offset; -1 is the high watermark (trap 45). The answer
+/// means that no crash brings the records back.</summary>
+internal sealed class DeleteRecordsHandler(ReplicaManager replicas, LogManager logs, MetadataCache metadata)
     : DirectHandler<DeleteRecordsRequest, DeleteRecordsResponse>
 {
     private const long HighWatermark = -1;
@@ -15,20 +17,25 @@ internal sealed class DeleteRecordsHandler(ReplicaManager replicas, MetadataCach
     protected override DeleteRecordsResponse Handle(RequestContext context, DeleteRecordsRequest request)
     {
         var response = new DeleteRecordsResponse();
+        List<PartitionLog> moved = [];
         foreach (DeleteRecordsRequest.DeleteRecordsTopic topic in request.Topics)
         {
             var results = new DeleteRecordsResponse.DeleteRecordsTopicResult { Name = topic.Name };
             foreach (DeleteRecordsRequest.DeleteRecordsPartition asked in topic.Partitions)
             {
-                (ErrorCode error, long low) = Delete(new TopicPartition(topic.Name, asked.PartitionIndex), asked.Offset);
+                (ErrorCode error, long low) = Delete(new TopicPartition(topic.Name, asked.PartitionIndex), asked.Offset, moved);
                 results.Partitions.Add(new() { PartitionIndex = asked.PartitionIndex, ErrorCode = error, LowWatermark = low });
             }
             response.Topics.Add(results);
         }
+        if (moved.Count > 0)
+        {
+            logs.RecordsDeleted(moved, replicas.HighWatermarkOf);
+        }
         return response;
     }
 
-    private (ErrorCode Error, long LowWatermark) Delete(TopicPartition id, long offset)
+    private (ErrorCode Error, long LowWatermark) Delete(TopicPartition id, long offset, List<PartitionLog> moved)
     {
         if (InternalTopics.Contains(id.Topic))
         {
@@ -49,9 +56,12 @@ internal sealed class DeleteRecordsHandler(ReplicaManager replicas, MetadataCach
         long target = offset == HighWatermark ? partition.HighWatermark : offset;
         try
         {
-            return target >= 0 && partition.Log.IncrementLogStartOffset(target, partition.HighWatermark)
-                ? (ErrorCode.None, partition.Log.LogStartOffset)
-                : (ErrorCode.OffsetOutOfRange, NoLowWatermark);
+            if (target < 0 || !partition.Log.IncrementLogStartOffset(target, partition.HighWatermark))
+            {
+                return (ErrorCode.OffsetOutOfRange, NoLowWatermark);
+            }
+            moved.Add(partition.Log);
+            return (ErrorCode.None, partition.Log.LogStartOffset);
         }
         catch (IOException)
         {

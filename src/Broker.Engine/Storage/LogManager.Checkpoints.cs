@@ -8,6 +8,8 @@ internal sealed partial class LogManager
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<OffsetCheckpoint, int> _written = new();
 
+    private readonly Lock _checkpointing = new();
+
     /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
     public void CheckpointRecoveryPoints() => Checkpoint(d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
 
@@ -26,6 +28,7 @@ internal sealed partial class LogManager
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
         {
             OffsetCheckpoint checkpoint = file(directory);
+            using Lock.Scope scope = _checkpointing.EnterScope();
             List<KeyValuePair<TopicPartition, long>> entries =
                 [.. byDirectory[directory.Path].Where(include).Select(l => KeyValuePair.Create(l.Partition, offset(l)))];
             int content = Fingerprint(entries);

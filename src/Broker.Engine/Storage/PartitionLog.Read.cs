@@ -32,6 +32,10 @@ internal sealed partial class PartitionLog
             return false;
         }
         LogSegment[] segments = Volatile.Read(ref _segments);
+        if (offset < segments[0].BaseOffset)
+        {
+            return false;   // deleted since the log's start was looked at
+        }
         for (int i = FloorSegment(segments, offset); i < segments.Length; i++)
         {
             if (offset >= endOffset)

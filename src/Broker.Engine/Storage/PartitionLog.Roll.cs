@@ -1,6 +1,6 @@
 namespace Broker.Engine.Storage;
 
-/// <summary>Rolling, cutting and dropping segments. All under the log's lock; what may take long goes to the background.</summary>
+/// <summary>Rolling and cutting segments. All under the log's lock; what may take long goes to the background.</summary>
 internal sealed partial class PartitionLog
 {
     /// <summary>Rolls when the batch does not fit or the active segment is too old (Kafka: LogSegment.shouldRoll).</summary>
@@ -70,6 +70,10 @@ internal sealed partial class PartitionLog
     {
         try
         {
+            if (Array.IndexOf(Volatile.Read(ref _segments), old) < 0)
+            {
+                return;   // its records are deleted already
+            }
             long began = System.Diagnostics.Stopwatch.GetTimestamp();
             old.Sync();
             _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
@@ -120,6 +124,7 @@ internal sealed partial class PartitionLog
             if (position >= 0)
             {
                 last.Truncate(offset, position);
+                ReloadTimes(last);
             }
             Volatile.Write(ref _segments, _segments[..(keep + 1)]);
             Volatile.Write(ref _active, last);
@@ -158,80 +163,6 @@ internal sealed partial class PartitionLog
         Epochs.Clear();
         Producers.Clear();
         Remove(dropped, delayMs: 0);
-    }
-
-    /// <summary>Moves the first readable offset forward (DeleteRecords) and drops the segments that lie wholly before it.</summary>
-    /// <returns>False when <paramref name="offset"/> is beyond <paramref name="highWatermark"/>.</returns>
-    public bool IncrementLogStartOffset(long offset, long highWatermark)
-    {
-        lock (_lock)
-        {
-            if (offset > highWatermark)
-            {
-                return false;
-            }
-            if (offset <= _logStartOffset)
-            {
-                return true;
-            }
-            Volatile.Write(ref _logStartOffset, offset);
-            Epochs.TruncateFromStart(offset);
-            DropBefore(offset);
-            return true;
-        }
-    }
-
-    private void DropBefore(long offset)
-    {
-        int first = 0;
-        while (first + 1 < _segments.Length && _segments[first + 1].BaseOffset <= offset)
-        {
-            first++;
-        }
-        if (first == 0)
-        {
-            return;
-        }
-        LogSegment[] dropped = _segments[..first];
-        Volatile.Write(ref _segments, _segments[first..]);
-        Drop(dropped, _config.FileDeleteDelayMs);
-    }
-
-    /// <summary>Renames the files at once and removes them after a delay: a response may still be sending from them.</summary>
-    private void Drop(LogSegment[] segments, long delayMs)
-    {
-        foreach (LogSegment segment in segments)
-        {
-            segment.RenameTo(LogFileNames.DeletedSuffix);
-        }
-        Remove(segments, delayMs);
-    }
-
-    private void Remove(LogSegment[] segments, long delayMs)
-    {
-        if (segments.Length == 0)
-        {
-            return;
-        }
-        string parent = ParentDirectory;
-        void DeleteFiles()
-        {
-            try
-            {
-                foreach (LogSegment segment in segments)
-                {
-                    segment.Dispose();
-                    _disk.Delete(segment.File.Path);
-                    _disk.Delete(segment.OffsetIndex.File.Path);
-                    _disk.Delete(segment.TimeIndex.File.Path);
-                }
-            }
-            catch (IOException e)
-            {
-                _background.Failed(parent, e);
-            }
-        }
-        _background.RunLater(DeleteFiles, delayMs);
     }
 
     /// <summary>Ends the log and renames its directory; the files stay open. The log manager deletes it later.</summary>

@@ -27,20 +27,6 @@ internal sealed partial class PartitionLog
         return null;
     }
 
-    /// <summary>The first record with the greatest timestamp of the log, or null when there is none.</summary>
-    public TimestampAndOffset? FindMaxTimestamp()
-    {
-        LogSegment? latest = null;
-        foreach (LogSegment segment in Volatile.Read(ref _segments))
-        {
-            if (segment.MaxTimestampMs >= 0 && segment.MaxTimestampMs > (latest?.MaxTimestampMs ?? -1))
-            {
-                latest = segment;
-            }
-        }
-        return latest is null ? null : Find(latest, latest.MaxTimestampMs, LogStartOffset);
-    }
-
     private static TimestampAndOffset? Find(LogSegment segment, long timestampMs, long startOffset)
     {
         if (!segment.File.TryAddReference())

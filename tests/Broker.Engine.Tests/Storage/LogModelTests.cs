@@ -129,6 +129,7 @@ public sealed class LogModelTests
         {
             long offset = _random.NextInt64(_start, _end + 1);
             Assert.True(_fixture.Log.IncrementLogStartOffset(offset, _end));
+            _fixture.Log.DeleteOldSegments(_end);
             _start = Math.Max(_start, offset);
         }
 

@@ -218,6 +218,7 @@ public sealed class PartitionLogTests : IDisposable
         _fixture.Background.RunAll();
         Assert.True(_fixture.Log.IncrementLogStartOffset(60, 100));
         Assert.Equal(60, _fixture.Log.LogStartOffset);
+        Assert.NotEqual(0, _fixture.Log.DeleteOldSegments(100));
         Assert.True(_fixture.Log.Segments[0].BaseOffset <= 60);
         Assert.False(_fixture.Log.TryRead(59, 100, 100, true, out _));
         Assert.Equal(60, _fixture.Read(60)[0].Base);

@@ -193,9 +193,19 @@ internal sealed partial class ClusterAdmin
         {
             throw new AdminException("POLICY_VIOLATION", $"The topic '{topic}' does not have cleanup.policy=delete.");
         }
-        return target >= 0 && found.Log.IncrementLogStartOffset(target, found.HighWatermark)
-            ? Task.FromResult(found.Log.LogStartOffset)
-            : throw new AdminException("OFFSET_OUT_OF_RANGE", $"{target} is not between the log's start and its high watermark.");
+        if (target < 0 || !found.Log.IncrementLogStartOffset(target, found.HighWatermark))
+        {
+            throw new AdminException("OFFSET_OUT_OF_RANGE", $"{target} is not between the log's start and its high watermark.");
+        }
+        BrokerServer broker = Leader(found.Id)?.Broker
+            ?? throw new AdminException("LEADER_NOT_AVAILABLE", $"The leader of {found.Id} is not running in this host any more.");
+        return Task.Run(
+            () =>
+            {
+                broker.Logs.RecordsDeleted([found.Log], broker.Replicas.HighWatermarkOf);
+                return found.Log.LogStartOffset;
+            },
+            cancellationToken);
     }
 
     private Replication.Partition LeaderOrThrow(string topic, int partition)

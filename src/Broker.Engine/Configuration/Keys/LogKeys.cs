@@ -20,7 +20,7 @@ internal static class LogKeys
         + log.flush.start.offset.checkpoint.interval.ms | Int | 60000 | High | R | >=0 |  | Milliseconds between writes of the log start offset checkpoint.
         + log.index.interval.bytes | Int | 4096 | Medium | C | >=0 |  | Bytes of records between two entries of the offset index.
         + log.index.size.max.bytes | Int | 10485760 | Medium | C | >=4 |  | Largest index of a segment; a full one rolls the segment.
-        - log.initial.task.delay.ms | Long | 30000 | Low | R | >=0 |  | periodic work begins one period after the start
+        + log.initial.task.delay.ms | Long | 30000 | Low | R | >=0 |  | Milliseconds from the start to the first look for old segments, dirty logs and checkpoints to write.
         - log.local.retention.bytes | Long | -2 | Medium | C | >=-2 |  | tiered storage is not supported
         - log.local.retention.ms | Long | -2 | Medium | C | >=-2 |  | tiered storage is not supported
         - log.message.downconversion.enable | Boolean | true | Low | R |  |  | no client that needs an older format is served
@@ -30,11 +30,11 @@ internal static class LogKeys
         - log.message.timestamp.difference.max.ms | Long | 9223372036854775807 | Medium | R | >=0 |  | log.message.timestamp.before.max.ms and log.message.timestamp.after.max.ms take its place
         + log.message.timestamp.type | String | CreateTime | Medium | C | CreateTime/LogAppendTime |  | CreateTime keeps the producer's timestamps, LogAppendTime puts the broker's in their place.
         - log.preallocate | Boolean | false | Medium | C |  |  | segments grow as they are written
-        - log.retention.bytes | Long | -1 | High | C |  |  | retention is not carried out yet: topics keep all records
-        - log.retention.check.interval.ms | Long | 300000 | Medium | R | >=1 |  | retention is not carried out yet: topics keep all records
-        - log.retention.hours | Int | 168 | High | R |  |  | retention is not carried out yet: topics keep all records
-        - log.retention.minutes | Int | ~ | High | R |  |  | retention is not carried out yet: topics keep all records
-        - log.retention.ms | Long | ~ | High | C |  | log.retention.minutes,log.retention.hours | retention is not carried out yet: topics keep all records
+        + log.retention.bytes | Long | -1 | High | C |  |  | Bytes of a partition above which its oldest segments are deleted; -1 without limit.
+        + log.retention.check.interval.ms | Long | 300000 | Medium | R | >=1 |  | Milliseconds between looks for segments to delete.
+        + log.retention.hours | Int | 168 | High | R |  |  | Hours that records are kept, where neither log.retention.ms nor log.retention.minutes is set; -1 for ever.
+        + log.retention.minutes | Int | ~ | High | R |  |  | The same in minutes, where log.retention.ms is not set.
+        + log.retention.ms | Long | ~ | High | C |  | log.retention.minutes,log.retention.hours | Milliseconds that records are kept, by the greatest timestamp of their segment; -1 for ever.
         + log.roll.hours | Int | 168 | High | R | >=1 |  | Hours after which a segment is rolled, where log.roll.ms is not set.
         + log.roll.jitter.hours | Int | 0 | High | R | >=0 |  | The same in hours, where log.roll.jitter.ms is not set.
         + log.roll.jitter.ms | Long | ~ | High | C |  | log.roll.jitter.hours | Up to this many milliseconds earlier a segment may roll, so that not all roll at once.

@@ -32,8 +32,8 @@ internal static class TopicKeys
         - remote.log.copy.disable | Boolean | false | Medium | C |  |  | tiered storage is not supported
         - remote.log.delete.on.disable | Boolean | false | Medium | C |  |  | tiered storage is not supported
         - remote.storage.enable | Boolean | false | Medium | C |  |  | tiered storage is not supported
-        - retention.bytes | Long | -1 | Medium | C |  | log.retention.bytes | retention is not carried out yet: topics keep all records
-        - retention.ms | Long | 604800000 | Medium | C | >=-1 | log.retention.ms | retention is not carried out yet: topics keep all records
+        + retention.bytes | Long | -1 | Medium | C |  | log.retention.bytes | Bytes of a partition above which its oldest segments are deleted; -1 without limit.
+        + retention.ms | Long | 604800000 | Medium | C | >=-1 | log.retention.ms | Milliseconds that records are kept, by the greatest timestamp of their segment; -1 for ever.
         + segment.bytes | Int | 1073741824 | Medium | C | >=1048576 | log.segment.bytes | Bytes after which a segment is rolled.
         + segment.index.bytes | Int | 10485760 | Medium | C | >=4 | log.index.size.max.bytes | Largest index of a segment; a full one rolls the segment.
         + segment.jitter.ms | Long | 0 | Medium | C | >=0 | log.roll.jitter.ms | Up to this many milliseconds earlier a segment may roll.

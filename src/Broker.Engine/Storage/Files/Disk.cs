@@ -12,6 +12,9 @@ internal abstract class Disk
     /// <summary>A file's length, or -1 when there is none.</summary>
     public abstract long LengthOf(string path);
 
+    /// <summary>When a file was last written to, in Unix milliseconds, or -1 when that is not known.</summary>
+    public virtual long ModifiedMsOf(string path) => -1;
+
     /// <summary>A small file whole, or null when there is none.</summary>
     public abstract byte[]? ReadAll(string path);
 

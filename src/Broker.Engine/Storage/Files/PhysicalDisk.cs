@@ -19,6 +19,12 @@ internal sealed class PhysicalDisk : Disk
         return info.Exists ? info.Length : -1;
     }
 
+    public override long ModifiedMsOf(string path)
+    {
+        var info = new FileInfo(path);
+        return info.Exists ? new DateTimeOffset(info.LastWriteTimeUtc).ToUnixTimeMilliseconds() : -1;
+    }
+
     public override byte[]? ReadAll(string path)
     {
         try

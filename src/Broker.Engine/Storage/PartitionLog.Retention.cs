@@ -1,0 +1,249 @@
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>
+/// Letting old segments go: those that lie below the log's start, and by <c>cleanup.policy=delete</c> those that are too much
+/// or too old. Only whole segments go, from the oldest on, and only below the high watermark. After Kafka's
+/// UnifiedLog.deleteOldSegments.
+/// </summary>
+internal sealed partial class PartitionLog
+{
+    /// <summary>Segments that go while appends wait: renaming one costs some system calls.</summary>
+    private const int DeletedAtOnceMax = 8;
+
+    private enum Breach
+    {
+        StartOffset,
+        Size,
+        Time,
+    }
+
+    /// <summary>Lets go what may. Renames and perhaps syncs files; not for network threads.</summary>
+    /// <param name="highWatermark">Nothing at or above it goes.</param>
+    /// <returns>Segments that went.</returns>
+    public int DeleteOldSegments(long highWatermark)
+    {
+        try
+        {
+            int deleted = DeleteBreached(Breach.StartOffset, highWatermark);
+            return !_config.CleanupPolicyDelete
+                ? deleted
+                : deleted + DeleteBreached(Breach.Size, highWatermark) + DeleteBreached(Breach.Time, highWatermark);
+        }
+        catch (IOException e)
+        {
+            Fail("a deletion of old segments", e);
+            return 0;
+        }
+    }
+
+    private int DeleteBreached(Breach breach, long highWatermark)
+    {
+        int deleted = 0;
+        while (true)
+        {
+            lock (_lock)
+            {
+                int count = _closed || _isFailed ? 0 : CountBreached(breach, highWatermark);
+                if (count == 0)
+                {
+                    return deleted;
+                }
+                DeleteOldest(count, breach);
+                deleted += count;
+            }
+        }
+    }
+
+    /// <summary>How many of the oldest segments go now. An empty active segment never does.</summary>
+    private int CountBreached(Breach breach, long highWatermark)
+    {
+        Configuration.LogConfig config = _config;
+        if (breach == Breach.Size ? config.RetentionBytes < 0 : breach == Breach.Time && config.RetentionMs < 0)
+        {
+            return 0;
+        }
+        long now = _clock.UnixMs;
+        long tooMuch = SizeBytes - config.RetentionBytes;
+        int count = 0;
+        for (; count < _segments.Length && count < DeletedAtOnceMax; count++)
+        {
+            LogSegment segment = _segments[count];
+            bool isLast = count + 1 == _segments.Length;
+            long end = isLast ? _logEndOffset : _segments[count + 1].BaseOffset;
+            int size = segment.SizeBytes;
+            if (highWatermark < end || (isLast && size == 0))
+            {
+                break;
+            }
+            tooMuch -= size;
+            bool goes = breach switch
+            {
+                Breach.StartOffset => !isLast && end <= _logStartOffset,
+                Breach.Size => tooMuch >= 0,
+                _ => now - AgeStampOf(segment) > config.RetentionMs,
+            };
+            if (!goes)
+            {
+                break;
+            }
+        }
+        return count;
+    }
+
+    /// <summary>The time that a segment's age is counted from: its greatest timestamp, or when it was last written to.</summary>
+    private long AgeStampOf(LogSegment segment)
+    {
+        if (segment.MaxTimestampMs >= 0)
+        {
+            return segment.MaxTimestampMs;
+        }
+        if (segment.ModifiedMs == 0)
+        {
+            long modified = _disk.ModifiedMsOf(segment.File.Path);
+            segment.ModifiedMs = modified < 0 ? segment.CreatedMs : modified;
+        }
+        return segment.ModifiedMs;
+    }
+
+    private void DeleteOldest(int count, Breach breach)
+    {
+        LogReason(count, breach);
+        if (count == _segments.Length)
+        {
+            // The log always has a segment; and once the old names are gone, only the new one's says where the log ends.
+            Roll();
+            _ = _active.File.Length;
+            _disk.SyncDirectory(_directory);
+        }
+        MoveLogStart(_segments[count].BaseOffset, "segment deletion");
+        LogSegment[] dropped = _segments[..count];
+        Volatile.Write(ref _segments, _segments[count..]);
+        Drop(dropped, _config.FileDeleteDelayMs);
+    }
+
+    /// <summary>Moves the first readable offset forward (DeleteRecords). The segments before it go at the next look for old
+    /// ones.</summary>
+    /// <returns>False when <paramref name="offset"/> is beyond <paramref name="highWatermark"/>.</returns>
+    public bool IncrementLogStartOffset(long offset, long highWatermark)
+    {
+        lock (_lock)
+        {
+            if (offset > highWatermark || offset > _logEndOffset)
+            {
+                return false;
+            }
+            MoveLogStart(offset, "client delete records request");
+            return true;
+        }
+    }
+
+    private void MoveLogStart(long offset, string reason)
+    {
+        if (offset <= _logStartOffset)
+        {
+            return;
+        }
+        Volatile.Write(ref _logStartOffset, offset);
+        if (_recoveryPoint < offset)
+        {
+            Volatile.Write(ref _recoveryPoint, offset);
+        }
+        LogStartMoved(Partition, offset, reason);
+        Epochs.TruncateFromStart(offset);
+    }
+
+    private void LogReason(int count, Breach breach)
+    {
+        if (breach == Breach.StartOffset)
+        {
+            LogStartBreach(Partition, _logStartOffset, string.Join(',', _segments.Take(count).Select(Describe)));
+            return;
+        }
+        long size = SizeBytes;
+        foreach (LogSegment segment in _segments.Take(count))
+        {
+            size -= segment.SizeBytes;
+            if (breach == Breach.Size)
+            {
+                LogSizeBreach(Partition, Describe(segment), _config.RetentionBytes, size);
+            }
+            else
+            {
+                LogTimeBreach(
+                    Partition, Describe(segment), _config.RetentionMs,
+                    segment.MaxTimestampMs >= 0 ? "largest record timestamp in" : "last modified time of");
+            }
+        }
+    }
+
+    private static string Describe(LogSegment segment) =>
+        $"LogSegment(baseOffset={segment.BaseOffset}, size={segment.SizeBytes}, lastModifiedTime={segment.ModifiedMs}, " +
+        $"largestRecordTimestamp={segment.MaxTimestampMs})";
+
+    /// <summary>Renames the files at once and removes them after a delay: a response may still be sending from them.</summary>
+    private void Drop(LogSegment[] segments, long delayMs)
+    {
+        foreach (LogSegment segment in segments)
+        {
+            segment.RenameTo(LogFileNames.DeletedSuffix);
+            foreach (string kind in s_sideFiles)
+            {
+                string path = LogFileNames.Segment(_directory, segment.BaseOffset, kind);
+                if (_disk.LengthOf(path) >= 0)
+                {
+                    _disk.Rename(path, path + LogFileNames.DeletedSuffix);
+                }
+            }
+        }
+        Remove(segments, delayMs);
+    }
+
+    /// <summary>Files of a segment that not every one has, and that are not kept open.</summary>
+    private static readonly string[] s_sideFiles = [LogFileNames.TransactionIndexSuffix, LogFileNames.SnapshotSuffix];
+
+    private void Remove(LogSegment[] segments, long delayMs)
+    {
+        if (segments.Length == 0)
+        {
+            return;
+        }
+        string parent = ParentDirectory;
+        string directory = _directory;
+        void DeleteFiles()
+        {
+            try
+            {
+                foreach (LogSegment segment in segments)
+                {
+                    segment.Dispose();
+                    _disk.Delete(segment.File.Path);
+                    _disk.Delete(segment.OffsetIndex.File.Path);
+                    _disk.Delete(segment.TimeIndex.File.Path);
+                    foreach (string kind in s_sideFiles)
+                    {
+                        _disk.Delete(LogFileNames.Segment(directory, segment.BaseOffset, kind) + LogFileNames.DeletedSuffix);
+                    }
+                }
+            }
+            catch (IOException e)
+            {
+                _background.Failed(parent, e);
+            }
+        }
+        _background.RunLater(DeleteFiles, delayMs);
+    }
+
+    [LoggerMessage(3003, LogLevel.Information, "{Partition}: Incremented log start offset to {Offset} due to {Reason}", EventName = "LogStartMoved")]
+    private partial void LogStartMoved(TopicPartition partition, long offset, string reason);
+
+    [LoggerMessage(3004, LogLevel.Information, "{Partition}: Deleting segments due to log start offset {Offset} breach: {Segments}", EventName = "LogStartBreach")]
+    private partial void LogStartBreach(TopicPartition partition, long offset, string segments);
+
+    [LoggerMessage(3005, LogLevel.Information, "{Partition}: Deleting segment {Segment} due to log retention size {Bytes} breach. Log size after deletion will be {Size}.", EventName = "RetentionSizeBreach")]
+    private partial void LogSizeBreach(TopicPartition partition, string segment, long bytes, long size);
+
+    [LoggerMessage(3006, LogLevel.Information, "{Partition}: Deleting segment {Segment} due to log retention time {RetentionMs}ms breach based on the {What} the segment", EventName = "RetentionTimeBreach")]
+    private partial void LogTimeBreach(TopicPartition partition, string segment, long retentionMs, string what);
+}
