@@ -45,7 +45,7 @@ internal sealed partial class PartitionLog
                 new RecordBatchView(batch), facts.TargetCodec, validation.LevelOf(facts.TargetCodec), facts.NeedsRenumbering, tools.Rebuilt);
             if (fault != RecordFault.None)
             {
-                return AppendResult.Failed(ErrorCode.InvalidRecord, RecordFaults.Message(fault), LogStartOffset);
+                return AppendResult.Refused(BatchRejection.OfFault(fault, validation.Options.TopicPartition), LogStartOffset);
             }
             batch = tools.Rebuilt.WrittenSpan;
             if (BatchValidator.ValidateSize(batch.Length, validation.Options) is { } tooLarge)

@@ -45,7 +45,7 @@ public sealed record BatchRejection(ErrorCode ErrorCode, string Message)
     /// <summary>A fault in the records. Kafka answers UNKNOWN_SERVER_ERROR where a compressed stream is damaged; that is
     /// the client's fault and is said so here, with an error that is as final. What is too large can be sent again in
     /// smaller batches, and clients do so on this error.</summary>
-    internal static BatchRejection OfFault(RecordFault fault, string topicPartition) => new(
+    public static BatchRejection OfFault(RecordFault fault, string topicPartition) => new(
         fault switch
         {
             RecordFault.BatchTooLarge or RecordFault.RecordTooLarge => ErrorCode.MessageTooLarge,

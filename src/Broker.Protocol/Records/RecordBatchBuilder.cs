@@ -109,8 +109,8 @@ public sealed class RecordBatchBuilder(RecordCodecs codecs) : IDisposable
 
     /// <summary>
     /// Appends a batch's other form to <paramref name="output"/>: compressed with another codec, and its records numbered
-    /// 0, 1, 2 ... when asked. Offsets, timestamps, producer and flags stay. Takes the memory of the decompressed batch.
-    /// What is being built is dropped.
+    /// 0, 1, 2 ... when asked. Offsets, timestamps, producer and flags stay. Takes the memory of the decompressed batch,
+    /// which may therefore not be larger than one record. What is being built is dropped.
     /// </summary>
     /// <param name="batch">One whole batch.</param>
     /// <param name="codec">The codec to have.</param>
@@ -142,7 +142,8 @@ public sealed class RecordBatchBuilder(RecordCodecs codecs) : IDisposable
     private RecordFault Recompress(RecordBatchView batch, CompressionCodec codec, int? level, PooledBuffer output)
     {
         _records.Clear();
-        RecordFault fault = codecs.Decompress(batch.Codec, RecordBatchHeader.Magic, batch.RecordsSpan, _records);
+        RecordFault fault = codecs.Decompress(
+            batch.Codec, RecordBatchHeader.Magic, batch.RecordsSpan, _records, codecs.Limits.RecordBytesMax);
         if (fault != RecordFault.None)
         {
             return fault;
@@ -166,6 +167,10 @@ public sealed class RecordBatchBuilder(RecordCodecs codecs) : IDisposable
         while (records.MoveNext())
         {
             Append(_lastOffset + 1, records.Current);
+            if (_records.Length > codecs.Limits.RecordBytesMax)
+            {
+                return RecordFault.BatchTooLarge;
+            }
         }
         if (records.Fault == RecordFault.None)
         {
