@@ -71,6 +71,9 @@ public sealed class MetricsFixture : IAsyncLifetime
         await Client.SendAsync<FetchRequest, FetchResponse>(request, 11, CancellationToken.None);
     }
 
+    /// <summary>Commits sent, those included that the coordinator was not ready for.</summary>
+    public int Commits { get; private set; }
+
     public async Task CommitAsync(long offset)
     {
         ErrorCode error;
@@ -83,6 +86,7 @@ public sealed class MetricsFixture : IAsyncLifetime
             var topic = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = Topic };
             topic.Partitions.Add(new() { PartitionIndex = 0, CommittedOffset = offset, CommittedLeaderEpoch = -1 });
             request.Topics.Add(topic);
+            Commits++;
             OffsetCommitResponse response = await Client.SendAsync<OffsetCommitRequest, OffsetCommitResponse>(request, 8, CancellationToken.None);
             error = response.Topics[0].Partitions[0].ErrorCode;
         }

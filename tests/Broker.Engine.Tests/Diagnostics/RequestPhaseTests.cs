@@ -31,7 +31,7 @@ public sealed class RequestPhaseTests(MetricsFixture fixture) : IClassFixture<Me
         using var admin = (IDisposable)ClusterDoor.Open(fixture.Cluster);
         await fixture.CommitAsync(offset: 1);
         RequestRateView commit = ((IClusterAdmin)admin).Broker(0).Requests.Single(r => r.Api == nameof(ApiKey.OffsetCommit));
-        Assert.InRange(commit.Total, 1, 1000);
+        Assert.InRange(commit.Total, 1, fixture.Commits);
         Assert.True(commit.TotalMsP99 >= commit.TotalMsP50 && commit.TotalMsP50 > 0);
     }
 }

@@ -94,7 +94,11 @@ public class LimitsInUseTests
                 Assert.NotEmpty((await client.CallAsync<MetadataRequest, MetadataResponse>(new() { Topics = null }, 9)).Topics);
             }
         }));
-        Assert.True(cluster.Server().Transport.Pool.HasRoom);
+        // A buffer goes back after its answer is out.
+        while (!cluster.Server().Transport.Pool.HasRoom)
+        {
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
     }
 
     /// <summary>Far less memory than the requests take: they go one after another, and none is lost.</summary>
