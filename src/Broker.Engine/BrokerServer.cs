@@ -266,6 +266,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     {
         Workers.Resize(Config.Current.Int("num.io.threads"));
         _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
+        _logOptions.ProducerExpirationMs = Config.Current.Long("producer.id.expiration.ms");
         TransportSetup.Update(Transport.Quotas, Config.Current);
     }
 

@@ -19,6 +19,7 @@ internal sealed class LogDirectory : IDisposable
         Id = id;
         RecoveryPoints = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.RecoveryPoints));
         LogStartOffsets = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.LogStartOffsets));
+        LogEnds = new LogEndCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.LogEnds));
         HighWatermarks = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.HighWatermarks));
     }
 
@@ -34,6 +35,8 @@ internal sealed class LogDirectory : IDisposable
     public OffsetCheckpoint LogStartOffsets { get; }
 
     public OffsetCheckpoint HighWatermarks { get; }
+
+    public LogEndCheckpoint LogEnds { get; }
 
     /// <summary>Partitions that lie here.</summary>
     public int LogCount => Volatile.Read(ref _logs);

@@ -23,6 +23,7 @@ internal static class LogFileNames
     public const string LogStartOffsets = "log-start-offset-checkpoint";
     public const string HighWatermarks = "replication-offset-checkpoint";
     public const string CleanerOffsets = "cleaner-offset-checkpoint";
+    public const string LogEnds = "log-end-checkpoint";
     public const string LeaderEpochs = "leader-epoch-checkpoint";
     public const string PartitionMetadata = "partition.metadata";
 
@@ -51,6 +52,9 @@ internal static class LogFileNames
         string topic = partition.Topic;
         return (topic.Length + tail.Length > DirectoryNameMax ? topic[..(DirectoryNameMax - tail.Length)] : topic) + tail;
     }
+
+    /// <summary>Whether a directory holds the metadata log of Kafka in KRaft mode, which is no topic.</summary>
+    public static bool IsKRaftMetadata(string directory) => directory == "__cluster_metadata-0";
 
     /// <summary>The partition that a directory's name says it holds.</summary>
     public static bool TryParsePartition(string directory, out TopicPartition partition)

@@ -24,6 +24,7 @@ internal sealed partial class LogLoader
         disk.Delete(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix));
         disk.Delete(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix));
         var segment = new LogSegment(disk, directory, baseOffset, 0, 0, 0, nowMs);
+        segment.Transactions.Reset();
         end = baseOffset;
         string? fault = Walk(segment, length, nextBase, config.IndexIntervalBytes, epochs, producers, ref end);
         cut = fault is not null;
@@ -93,11 +94,9 @@ internal sealed partial class LogLoader
         {
             epochs.Assign(cursor.Batch.PartitionLeaderEpoch, baseOffset);
         }
-        if (!legacy && cursor.Batch is { HasProducerId: true, IsControl: false } batch)
+        if (!legacy)
         {
-            producers.Update(
-                batch.ProducerId, batch.ProducerEpoch,
-                new BatchMetadata(batch.LastSequence, lastOffset, batch.LastOffsetDelta, batch.MaxTimestamp));
+            ProducerReplay.Enter(cursor.Batch, producers, indexInto: segment);
         }
         long timestamp = legacy ? new LegacyMessageView(cursor.Current).Timestamp : cursor.Batch.MaxTimestamp;
         segment.Track(position, cursor.SizeInBytes, baseOffset, lastOffset, timestamp, indexIntervalBytes);

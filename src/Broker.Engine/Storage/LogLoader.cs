@@ -1,7 +1,7 @@
+using Broker.Engine.Storage.Checkpoints;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Storage.Index;
 using Broker.Engine.Storage.Producers;
-using Broker.Protocol.Records;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage;
@@ -13,6 +13,12 @@ namespace Broker.Engine.Storage;
 /// </summary>
 internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
 {
+    /// <summary>How long an idle producer is remembered (producer.id.expiration.ms).</summary>
+    public long ProducerExpirationMs { get; init; } = long.MaxValue;
+
+    /// <summary>Told of every segment that recovery has read.</summary>
+    public Action? SegmentRecovered { get; init; }
+
     /// <summary>Bytes read at once in recovery.</summary>
     private const int RecoveryBlockBytes = 1024 * 1024;
 
@@ -23,12 +29,20 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     /// <param name="recoveryPoint">From the checkpoint, or 0.</param>
     /// <param name="clean">Whether the broker stopped cleanly.</param>
     /// <param name="topicId">What partition.metadata says; empty where it says nothing.</param>
+    /// <param name="cleanEnd">Where the log ended as it was closed, if that is known: then no segment is read.</param>
     public LoadedLog Load(
         TopicPartition partition, string directory, Configuration.LogConfig config, long logStartOffset, long recoveryPoint, bool clean,
-        Guid topicId = default)
+        Guid topicId = default, LogEnd? cleanEnd = null)
     {
-        var producers = new ProducerStateManager(partition);
         RemoveLeftovers(directory, out List<long> bases);
+        cleanEnd = clean && Matches(directory, bases, cleanEnd) ? cleanEnd : null;
+        var producers = new ProducerStateManager(partition, disk, directory, disk.FilesIn(directory), logger)
+        {
+            ExpirationMs = ProducerExpirationMs,
+        };
+        producers.RemoveStraySnapshots(bases);
+        bool hasSnapshot = producers.Snapshots.Count > 0;
+        long firstBase = bases.Count == 0 ? logStartOffset : Math.Max(logStartOffset, bases[0]);
         LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
         if (epochsDamaged)
         {
@@ -46,9 +60,23 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 continue;
             }
             bool recover = !clean && nextBase > recoveryPoint;
-            LogSegment segment = recover
-                ? Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut)
-                : Open(partition, directory, bases[i], nextBase, config, epochs, producers, epochsDamaged, ref end);
+            recover |= epochsDamaged;
+            LogSegment? segment = recover ? null : Open(directory, bases[i], nextBase, clean, cleanEnd, ref end);
+            if (segment is null)
+            {
+                if (!recover)
+                {
+                    LogIndexRebuilt(partition, bases[i]);
+                }
+                LoadProducers(producers, segments, firstBase, bases[i]);
+                segment = Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut);
+                producers.Advance(end);
+                if (nextBase != long.MaxValue)
+                {
+                    producers.TakeSnapshot(end, sync: false);   // so that this segment need not be read again
+                }
+                SegmentRecovered?.Invoke();
+            }
             segments.Add(segment);
         }
         if (end < logStartOffset)
@@ -59,6 +87,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             segments.Clear();
             bases.ForEach(b => DeleteSegment(directory, b));
             end = logStartOffset;
+            producers.StartAt(end);
         }
         if (segments.Count == 0)
         {
@@ -73,8 +102,44 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         long start = Math.Max(logStartOffset, segments[0].BaseOffset);
         epochs.TruncateFromStart(start);
         epochs.WriteIfChanged(end);
+        FinishProducers(producers, segments, start, end, clean && !hasSnapshot);
         segments.ForEach(s => s.Rest());
         return new LoadedLog([.. segments], start, end, clean ? end : Math.Min(recoveryPoint, end), epochs, producers, topicId);
+    }
+
+    /// <summary>Whether the log is as it was closed: the same last segment, of the same length.</summary>
+    private bool Matches(string directory, List<long> bases, LogEnd? end) =>
+        end is { } closed && bases.Count > 0 && closed.ActiveBaseOffset == bases[^1]
+        && closed.ActiveBytes == disk.LengthOf(LogFileNames.Segment(directory, bases[^1], LogFileNames.LogSuffix));
+
+    /// <summary>Brings the producers' state to <paramref name="offset"/>, by the newest snapshot and the batches after it.</summary>
+    private void LoadProducers(ProducerStateManager producers, List<LogSegment> segments, long start, long offset)
+    {
+        if (producers.LoadedOffset != offset)
+        {
+            producers.LoadNewest(start, offset, nowMs);
+            ProducerReplay.Read(segments, producers, offset);
+        }
+    }
+
+    /// <summary>The state at the log's end. A log that was left cleanly before there were snapshots is not read for it (Kafka:
+    /// UnifiedLog.rebuildProducerState): its producers are unknown, and the snapshots say so from now on.</summary>
+    private void FinishProducers(ProducerStateManager producers, List<LogSegment> segments, long start, long end, bool isUpgrade)
+    {
+        if (isUpgrade && producers.LoadedOffset == 0)
+        {
+            producers.Advance(end);
+            if (segments.Count > 1)
+            {
+                producers.TakeSnapshot(segments[^1].BaseOffset, sync: false);
+            }
+        }
+        LoadProducers(producers, segments, start, end);
+        if (segments.Count > 1 || producers.Count > 0 || producers.Snapshots.Count > 0)
+        {
+            producers.TakeSnapshot(end, sync: false);
+        }
+        producers.RemoveSnapshots(s => s > end);
     }
 
     /// <summary>Removes what an interrupted deletion left, and lists the segments' base offsets.</summary>
@@ -95,7 +160,8 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 bases.Add(baseOffset);
             }
             else if (LogFileNames.TryParseOffset(name, LogFileNames.OffsetIndexSuffix, out baseOffset)
-                || LogFileNames.TryParseOffset(name, LogFileNames.TimeIndexSuffix, out baseOffset))
+                || LogFileNames.TryParseOffset(name, LogFileNames.TimeIndexSuffix, out baseOffset)
+                || LogFileNames.TryParseOffset(name, LogFileNames.TransactionIndexSuffix, out baseOffset))
             {
                 indexes.Add((baseOffset, name));
             }
@@ -110,18 +176,21 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         }
     }
 
+    private static readonly string[] s_suffixes =
+        [LogFileNames.LogSuffix, LogFileNames.OffsetIndexSuffix, LogFileNames.TimeIndexSuffix, LogFileNames.TransactionIndexSuffix];
+
     private void DeleteSegment(string directory, long baseOffset)
     {
-        foreach (string suffix in new[] { LogFileNames.LogSuffix, LogFileNames.OffsetIndexSuffix, LogFileNames.TimeIndexSuffix })
+        foreach (string suffix in s_suffixes)
         {
             disk.Delete(LogFileNames.Segment(directory, baseOffset, suffix));
         }
     }
 
-    /// <summary>Takes a segment as a clean stop left it. Its end is found from the last index entry on.</summary>
-    private LogSegment Open(
-        TopicPartition partition, string directory, long baseOffset, long nextBase, Configuration.LogConfig config,
-        LeaderEpochCache epochs, ProducerStateManager producers, bool epochsDamaged, ref long end)
+    /// <summary>Takes a segment as it is; null when its indexes, or its end, are not as they should be. Its batches are not read:
+    /// but for the last one's end, where it is not known from the clean stop, and a look at the place that an index names where
+    /// nothing vouches for the indexes.</summary>
+    private LogSegment? Open(string directory, long baseOffset, long nextBase, bool clean, LogEnd? cleanEnd, ref long end)
     {
         bool last = nextBase == long.MaxValue;
         long size = disk.LengthOf(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix));
@@ -132,20 +201,24 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             end = baseOffset;
             return new LogSegment(disk, directory, baseOffset, 0, 0, 0, nowMs);
         }
-        var segment = new LogSegment(disk, directory, baseOffset, (int)size, Math.Max(0, offsets), Math.Max(0, times), nowMs);
-        long found = end;
-        if (epochsDamaged || offsets < 0 || times < 0 || !IndexesAreSane(segment) || (last && !TryFindEnd(segment, out found)))
+        if (size > int.MaxValue || offsets < 0 || times < 0)
         {
-            LogIndexRebuilt(partition, baseOffset);
+            return null;
+        }
+        var segment = new LogSegment(disk, directory, baseOffset, (int)size, offsets, times, nowMs);
+        long found = last ? cleanEnd?.EndOffset ?? -1 : nextBase;
+        bool isTrusted = cleanEnd is not null || !clean;
+        if (!IndexesAreSane(segment, nextBase, lookIntoLog: !isTrusted) || (found < 0 && !TryFindEnd(segment, out found)))
+        {
             segment.Dispose();
-            return Recover(partition, directory, baseOffset, nextBase, config, epochs, producers, out end, out _);
+            return null;
         }
         end = found;
         if (segment.TimeIndex.Count > 0)
         {
             (segment.MaxTimestampMs, segment.OffsetOfMaxTimestamp) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
         }
-        segment.FirstTimestampMs = FirstTimestamp(segment);
+        segment.LeaveFirstTimestamp();
         return segment;
     }
 
@@ -157,19 +230,20 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         return length < 0 || length % entryBytes != 0 ? -1 : (int)(length / entryBytes);
     }
 
-    /// <summary>Kafka's sanity checks, and that the last offset entry tells the truth: the log's end is found from it.</summary>
-    private static bool IndexesAreSane(LogSegment segment)
+    /// <summary>Kafka's sanity checks; and, where nothing vouches for the indexes, that the last offset entry tells the truth:
+    /// the log's end is found from it. A lookup checks the entry that it uses.</summary>
+    private static bool IndexesAreSane(LogSegment segment, long nextBase, bool lookIntoLog)
     {
         if (segment.OffsetIndex.Count > 0)
         {
             (long offset, int position) = segment.OffsetIndex.Entry(segment.OffsetIndex.Count - 1);
             // A segment's first batch has no entry: one that says its base offset is the zeros behind a torn write.
-            if (offset <= segment.BaseOffset || position <= 0 || position >= segment.SizeBytes)
+            if (offset <= segment.BaseOffset || offset >= nextBase || position <= 0 || position >= segment.SizeBytes)
             {
                 return false;
             }
             var cursor = new HeaderCursor(segment.File, position, segment.SizeBytes);
-            if (!cursor.MoveNext() || cursor.LastOffset != offset)
+            if (lookIntoLog && (!cursor.MoveNext() || cursor.LastOffset > offset || cursor.BaseOffset < segment.BaseOffset))
             {
                 return false;
             }
@@ -177,13 +251,13 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         if (segment.TimeIndex.Count > 0)
         {
             (long timestamp, long offset) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
-            if (timestamp < 0 || offset < segment.BaseOffset
+            if (timestamp < 0 || offset < segment.BaseOffset || offset >= nextBase
                 || (segment.TimeIndex.Count > 1 && timestamp <= segment.TimeIndex.Entry(0).Timestamp))
             {
                 return false;
             }
         }
-        return true;
+        return segment.Transactions.IsSane();
     }
 
     /// <summary>The offset after the last batch; false when something else than batches follows.</summary>
@@ -199,13 +273,6 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             position = cursor.Position + cursor.BatchBytes;
         }
         return position == segment.SizeBytes;
-    }
-
-    private static long FirstTimestamp(LogSegment segment)
-    {
-        Span<byte> header = stackalloc byte[RecordBatchHeader.Size];
-        return segment.File.Read(header, 0) == header.Length && header[RecordBatchHeader.MagicAt] >= 2
-            ? new RecordBatchView(header).MaxTimestamp : -1;
     }
 
     [LoggerMessage(3010, LogLevel.Warning, "{Partition}: the indexes of the segment at {BaseOffset} are missing or wrong; they are rebuilt", EventName = "IndexRebuilt")]

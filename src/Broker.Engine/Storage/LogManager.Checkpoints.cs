@@ -82,7 +82,16 @@ internal sealed partial class LogManager
         CheckpointHighWatermarks(highWatermarkOf);
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline && !failed.ContainsKey(d.Path)))
         {
-            directory.MarkClean(brokerEpoch);
+            try
+            {
+                directory.LogEnds.Write(_logs.Values.Where(l => l.ParentDirectory == directory.Path && !l.IsFailed).Select(l =>
+                    KeyValuePair.Create(l.Partition, new LogEnd(l.ActiveSegment.BaseOffset, l.ActiveSegment.SizeBytes, l.LogEndOffset))));
+                directory.MarkClean(brokerEpoch);
+            }
+            catch (IOException e)
+            {
+                _background.Failed(directory.Path, e);   // not marked: the next start recovers
+            }
         }
         foreach (LogDirectory directory in _directories)
         {

@@ -17,6 +17,9 @@ internal sealed record LogManagerOptions
 
     /// <summary>num.recovery.threads.per.data.dir; may change.</summary>
     public int RecoveryThreads { get; set; } = 2;
+
+    /// <summary>producer.id.expiration.ms; may change.</summary>
+    public long ProducerExpirationMs { get; set; } = long.MaxValue;
 }
 
 /// <summary>
@@ -36,7 +39,6 @@ internal sealed partial class LogManager : IDisposable
     private readonly Random _random;
     private readonly Dictionary<string, LogConfig> _configs = new(StringComparer.Ordinal);
     private LogDirectory[] _directories = [];
-    private int _toRecover;
 
     /// <param name="options">Who and where.</param>
     /// <param name="disk">The disk.</param>
@@ -66,9 +68,6 @@ internal sealed partial class LogManager : IDisposable
     public IEnumerable<PartitionLog> Logs => _logs.Select(l => l.Value);
 
     public int LogCount => _logs.Count;
-
-    /// <summary>Logs that recovery has still to read (MBean remainingLogsToRecover).</summary>
-    public int RemainingToRecover => Volatile.Read(ref _toRecover);
 
     public PartitionLog? Find(TopicPartition partition) => _logs.GetValueOrDefault(partition);
 
@@ -101,63 +100,6 @@ internal sealed partial class LogManager : IDisposable
         {
             Dispose();
             throw first;
-        }
-    }
-
-    private void LoadDirectory(LogDirectory directory)
-    {
-        List<(TopicPartition Partition, string Path)> found = [];
-        foreach (string name in _disk.DirectoriesIn(directory.Path))
-        {
-            string path = Path.Combine(directory.Path, name);
-            if (name.EndsWith(LogFileNames.DeleteDirectorySuffix, StringComparison.Ordinal))
-            {
-                _background.Run(() => DeleteDirectory(path));
-            }
-            else if (LogFileNames.TryParsePartition(name, out TopicPartition partition))
-            {
-                found.Add((partition, path));
-            }
-            else
-            {
-                LogStray(path);
-            }
-        }
-        Dictionary<TopicPartition, long> recoveryPoints = ReadCheckpoint(directory.RecoveryPoints);
-        Dictionary<TopicPartition, long> startOffsets = ReadCheckpoint(directory.LogStartOffsets);
-        if (!directory.WasClean && found.Count > 0)
-        {
-            LogRecovering(directory.Path, found.Count);
-        }
-        Volatile.Write(ref _toRecover, directory.WasClean ? 0 : found.Count);
-        Parallel.ForEach(
-            found,
-            new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) },
-            one => LoadLog(directory, one.Partition, one.Path, recoveryPoints, startOffsets));
-    }
-
-    private void LoadLog(
-        LogDirectory directory, TopicPartition partition, string path,
-        Dictionary<TopicPartition, long> recoveryPoints, Dictionary<TopicPartition, long> startOffsets)
-    {
-        try
-        {
-            LogConfig config = ConfigOf(partition.Topic);
-            LoadedLog loaded = new LogLoader(_disk, _logger, _clock.UnixMs).Load(
-                partition, path, config, startOffsets.GetValueOrDefault(partition), recoveryPoints.GetValueOrDefault(partition),
-                directory.WasClean, ReadTopicId(path));
-            var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded);
-            if (!_logs.TryAdd(partition, log))
-            {
-                throw new LogDirectoryException(
-                    $"partition {partition} lies in two log directories, {_logs[partition].Directory} and {path}: remove the wrong one");
-            }
-            directory.CountLog(1);
-            Interlocked.Decrement(ref _toRecover);
-        }
-        catch (IOException e)
-        {
-            throw new LogDirectoryException($"log directory {directory.Path} failed while {partition} was loaded: {e.Message}", e);
         }
     }
 
@@ -233,7 +175,7 @@ internal sealed partial class LogManager : IDisposable
             segment.Rest();
             var log = new PartitionLog(
                 partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger,
-                new LoadedLog([segment], 0, 0, 0, epochs, new ProducerStateManager(partition), topicId));
+                new LoadedLog([segment], 0, 0, 0, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
             _logs[partition] = log;
             directory.CountLog(1);
             return log;

@@ -14,6 +14,10 @@ internal sealed partial class LogSegment : IDisposable
     private int _size;
     private int _bytesSinceIndexEntry;
     private TailPositions? _tail;
+    private long _firstTimestampMs = -1;
+
+    /// <summary>The first timestamp is in the file and was not asked for yet.</summary>
+    private const long Unread = long.MinValue;
 
     public LogSegment(Disk disk, string directory, long baseOffset, int size, int indexCount, int timeIndexCount, long createdMs)
     {
@@ -25,6 +29,7 @@ internal sealed partial class LogSegment : IDisposable
             disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix)), baseOffset, indexCount);
         TimeIndex = new TimeIndex(
             disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix)), baseOffset, timeIndexCount);
+        Transactions = new TransactionIndex(disk, directory, baseOffset);
         _size = size;
     }
 
@@ -35,6 +40,9 @@ internal sealed partial class LogSegment : IDisposable
     public OffsetIndex OffsetIndex { get; }
 
     public TimeIndex TimeIndex { get; }
+
+    /// <summary>Transactions aborted by a marker that lies here.</summary>
+    public TransactionIndex Transactions { get; }
 
     /// <summary>Bytes of whole batches in the file.</summary>
     public int SizeBytes => Volatile.Read(ref _size);
@@ -49,7 +57,14 @@ internal sealed partial class LogSegment : IDisposable
     public long OffsetOfMaxTimestamp { get; set; } = -1;
 
     /// <summary>Timestamp of the first batch: from it the segment's age is counted (segment.ms). -1 when unknown.</summary>
-    public long FirstTimestampMs { get; set; } = -1;
+    public long FirstTimestampMs
+    {
+        get => _firstTimestampMs == Unread ? _firstTimestampMs = ReadFirstTimestamp() : _firstTimestampMs;
+        set => _firstTimestampMs = value;
+    }
+
+    /// <summary>Leaves the first timestamp in the file until somebody asks for it.</summary>
+    public void LeaveFirstTimestamp() => _firstTimestampMs = Unread;
 
     /// <summary>When the file was last written to, in Unix milliseconds.</summary>
     public long ModifiedMs { get; set; }
@@ -87,49 +102,6 @@ internal sealed partial class LogSegment : IDisposable
         Volatile.Write(ref _size, position + length);
     }
 
-    /// <summary>Position of the batch that holds <paramref name="offset"/>, or of the next one where compaction took it;
-    /// -1 when the segment has nothing at or after it.</summary>
-    public int FindPosition(long offset, out int batchBytes)
-    {
-        int start;
-        if (_tail is not { } tail || !tail.TryFind(offset, out start))
-        {
-            start = OffsetIndex.Lookup(offset);
-        }
-        var cursor = new HeaderCursor(File, start, SizeBytes);
-        while (cursor.MoveNext())
-        {
-            if (cursor.LastOffset >= offset)
-            {
-                batchBytes = cursor.BatchBytes;
-                return cursor.Position;
-            }
-        }
-        batchBytes = 0;
-        return -1;
-    }
-
-    /// <summary>Position of the first batch that is not wholly below <paramref name="offset"/>, or the size: where a read
-    /// that must not pass the offset ends.</summary>
-    public int FindEnd(long offset)
-    {
-        // The size first: a batch that it counts is in the ring by then.
-        int size = SizeBytes;
-        if (_tail is { } tail && tail.TryFindEnd(offset, size, out int end))
-        {
-            return end;
-        }
-        var cursor = new HeaderCursor(File, OffsetIndex.Lookup(offset), size);
-        while (cursor.MoveNext())
-        {
-            if (cursor.LastOffset >= offset)
-            {
-                return cursor.Position;
-            }
-        }
-        return size;
-    }
-
     /// <summary>The segment stops being the active one: a last time entry, and the indexes go to their files.</summary>
     public void Seal()
     {
@@ -156,6 +128,7 @@ internal sealed partial class LogSegment : IDisposable
         File.SetLength(position);
         OffsetIndex.TruncateTo(offset);
         TimeIndex.TruncateTo(offset);
+        Transactions.TruncateTo(offset);
         _bytesSinceIndexEntry = 0;
     }
 
@@ -173,6 +146,7 @@ internal sealed partial class LogSegment : IDisposable
         File.Flush();
         OffsetIndex.Sync();
         TimeIndex.Sync();
+        Transactions.Sync();
     }
 
     /// <summary>Gives the descriptors back until they are needed. Nobody may be using the segment.</summary>
@@ -189,6 +163,7 @@ internal sealed partial class LogSegment : IDisposable
         Rename(File, LogFileNames.LogSuffix, suffix);
         Rename(OffsetIndex.File, LogFileNames.OffsetIndexSuffix, suffix);
         Rename(TimeIndex.File, LogFileNames.TimeIndexSuffix, suffix);
+        Transactions.Rename(suffix);
     }
 
     private void Rename(DiskFile file, string kind, string suffix) =>
@@ -199,5 +174,6 @@ internal sealed partial class LogSegment : IDisposable
         File.Dispose();
         OffsetIndex.Dispose();
         TimeIndex.Dispose();
+        Transactions.Dispose();
     }
 }

@@ -129,12 +129,9 @@ internal sealed partial class PartitionLog
             _isBeginning = true;
             _background.Run(_beginFiles);
         }
-        if (facts.HasProducerId)
+        if (facts.HasProducerId && !TryTrackProducer(batch, facts, baseOffset, lastOffset))
         {
-            Producers.Update(
-                facts.ProducerId,
-                facts.ProducerEpoch,
-                new BatchMetadata(facts.LastSequence, lastOffset, facts.LastOffsetDelta, facts.MaxTimestamp));
+            return StorageError();
         }
         if (lastOffset - _recoveryPoint >= config.FlushMessages)
         {

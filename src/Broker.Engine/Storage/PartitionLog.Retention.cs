@@ -197,6 +197,7 @@ internal sealed partial class PartitionLog
                 }
             }
         }
+        DropSnapshots(segments);
         Remove(segments, delayMs);
     }
 

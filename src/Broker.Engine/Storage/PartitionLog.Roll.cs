@@ -1,3 +1,5 @@
+using Broker.Engine.Storage.Producers;
+
 namespace Broker.Engine.Storage;
 
 /// <summary>Rolling and cutting segments. All under the log's lock; what may take long goes to the background.</summary>
@@ -42,7 +44,8 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _segments, [.. _segments, next]);
         Volatile.Write(ref _active, next);
         LogRolled(Partition, next.BaseOffset);
-        _background.Run(() => SealRolled(old, next.BaseOffset));
+        PendingSnapshot? snapshot = Producers.Snapshot(next.BaseOffset);
+        _background.Run(() => SealRolled(old, next.BaseOffset, snapshot));
     }
 
     private LogSegment NewSegment(long baseOffset) => new(
@@ -66,7 +69,7 @@ internal sealed partial class PartitionLog
         return (long)((hash >> 11) % (ulong)config.SegmentJitterMs);
     }
 
-    private void SealRolled(LogSegment old, long recoveryPoint)
+    private void SealRolled(LogSegment old, long recoveryPoint, PendingSnapshot? snapshot)
     {
         try
         {
@@ -77,6 +80,7 @@ internal sealed partial class PartitionLog
             long began = System.Diagnostics.Stopwatch.GetTimestamp();
             old.Sync();
             _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
+            Producers.Write(snapshot, sync: true);
             lock (_lock)
             {
                 if (_active == old || _closed)
@@ -90,9 +94,13 @@ internal sealed partial class PartitionLog
                 }
             }
         }
-        catch (IOException e)
+        catch (IOException e) when (!_closed)
         {
             Fail("a sync", e);
+        }
+        catch (IOException)
+        {
+            // deleted meanwhile, with its directory
         }
         catch (ObjectDisposedException)
         {
@@ -132,7 +140,7 @@ internal sealed partial class PartitionLog
             Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
             Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
             Epochs.TruncateFromEnd(offset);
-            Producers.Clear();
+            RebuildProducers(offset);
             Drop(dropped, delayMs: 0);
         }
     }
@@ -161,7 +169,7 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _logStartOffset, offset);
         Volatile.Write(ref _recoveryPoint, offset);
         Epochs.Clear();
-        Producers.Clear();
+        Producers.StartAt(offset);
         Remove(dropped, delayMs: 0);
     }
 
@@ -173,6 +181,7 @@ internal sealed partial class PartitionLog
             _closed = true;
             _disk.RenameDirectory(_directory, directory);
             _directory = directory;
+            Producers.MoveTo(directory);
         }
     }
 }

@@ -211,6 +211,7 @@ internal sealed partial class PartitionLog : IDisposable
                 _active.TimeIndex.Write();
             }
             Epochs.WriteIfChanged(_logEndOffset);
+            Producers.TakeSnapshot(_logEndOffset, sync: Producers.Count > 0);
         }
         Dispose();
     }

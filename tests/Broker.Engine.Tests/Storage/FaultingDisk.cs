@@ -20,6 +20,12 @@ internal sealed class FaultingDisk : Disk
     /// <summary>Called before each sync; true lets it fail.</summary>
     public Func<string, bool>? OnSync { get; set; }
 
+    /// <summary>Called before each read of a file with its name and how many bytes are asked for.</summary>
+    public Action<string, int>? OnRead { get; set; }
+
+    /// <summary>Called before anything that the disk is asked to do, with what and with whose name; it may throw.</summary>
+    public Action<string, string>? OnOperation { get; set; }
+
     public int Syncs { get; private set; }
 
     /// <summary>The content of a file, for tests that damage it.</summary>
@@ -36,7 +42,7 @@ internal sealed class FaultingDisk : Disk
         {
             lock (_lock)
             {
-                _files[path] = new Content { Bytes = [.. value] };
+                _files[path] = new Content { Bytes = [.. value], Synced = value };
             }
         }
     }
@@ -51,7 +57,22 @@ internal sealed class FaultingDisk : Disk
         {
             foreach ((string path, Content content) in _files)
             {
-                copy._files[path] = new Content { Bytes = [.. content.Bytes] };
+                copy._files[path] = new Content { Bytes = [.. content.Bytes], Synced = [.. content.Bytes] };
+            }
+            copy._directories.UnionWith(_directories);
+        }
+        return copy;
+    }
+
+    /// <summary>A copy of what may be on the disk after the power failed: what was synced, and of the rest some pages.</summary>
+    public FaultingDisk LosePower(Random random)
+    {
+        var copy = new FaultingDisk();
+        lock (_lock)
+        {
+            foreach ((string path, Content content) in _files.OrderBy(f => f.Key, StringComparer.Ordinal))
+            {
+                copy._files[path] = content.AfterPowerLoss(random);
             }
             copy._directories.UnionWith(_directories);
         }
@@ -70,6 +91,7 @@ internal sealed class FaultingDisk : Disk
 
     public override byte[]? ReadAll(string path)
     {
+        OnOperation?.Invoke("read", path);
         lock (_lock)
         {
             return _files.TryGetValue(path, out Content? content) ? [.. content.Bytes] : null;
@@ -78,8 +100,10 @@ internal sealed class FaultingDisk : Disk
 
     public override void Replace(string path, ReadOnlySpan<byte> content, bool sync)
     {
+        OnOperation?.Invoke("replace", path);
         var made = new Content();
         Write(path, made, content, 0);
+        made.Synced = sync ? [.. made.Bytes] : [];
         lock (_lock)
         {
             _files[path] = made;
@@ -104,6 +128,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void Delete(string path)
     {
+        OnOperation?.Invoke("delete", path);
         lock (_lock)
         {
             _files.Remove(path);
@@ -112,6 +137,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void Rename(string from, string to)
     {
+        OnOperation?.Invoke("rename", from);
         lock (_lock)
         {
             if (_files.Remove(from, out Content? content))
@@ -131,6 +157,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void CreateDirectory(string path)
     {
+        OnOperation?.Invoke("create directory", path);
         lock (_lock)
         {
             _directories.Add(path);
@@ -139,6 +166,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void RenameDirectory(string from, string to)
     {
+        OnOperation?.Invoke("rename directory", from);
         lock (_lock)
         {
             _directories.Remove(from);
@@ -153,6 +181,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void DeleteDirectory(string path)
     {
+        OnOperation?.Invoke("delete directory", path);
         lock (_lock)
         {
             _directories.Remove(path);
@@ -165,6 +194,7 @@ internal sealed class FaultingDisk : Disk
 
     public override IReadOnlyList<string> FilesIn(string path)
     {
+        OnOperation?.Invoke("list", path);
         lock (_lock)
         {
             return [.. _files.Keys.Where(p => Path.GetDirectoryName(p) == path).Select(p => Path.GetFileName(p)!)];
@@ -197,6 +227,34 @@ internal sealed class FaultingDisk : Disk
     private sealed class Content
     {
         public List<byte> Bytes { get; init; } = [];
+
+        /// <summary>What is sure to be there after a power failure.</summary>
+        public byte[] Synced { get; set; } = [];
+
+        /// <summary>What may be there: of every page either what was synced or what was written since, and the file as long as
+        /// one of both or somewhere between.</summary>
+        public Content AfterPowerLoss(Random random)
+        {
+            int length = random.Next(4) switch
+            {
+                0 => Synced.Length,
+                1 => Bytes.Count,
+                _ => random.Next(Math.Min(Synced.Length, Bytes.Count), Math.Max(Synced.Length, Bytes.Count) + 1),
+            };
+            byte[] left = new byte[length];
+            for (int at = 0; at < length; at += PageBytes)
+            {
+                int end = Math.Min(at + PageBytes, length);
+                bool isNew = random.Next(2) == 0;
+                for (int i = at; i < end; i++)
+                {
+                    left[i] = isNew && i < Bytes.Count ? Bytes[i] : i < Synced.Length ? Synced[i] : (byte)0;
+                }
+            }
+            return new Content { Bytes = [.. left], Synced = left };
+        }
+
+        private const int PageBytes = 512;
 
         public void Write(ReadOnlySpan<byte> bytes, int position)
         {
@@ -251,6 +309,8 @@ internal sealed class FaultingDisk : Disk
 
         public override int Read(Span<byte> destination, long position)
         {
+            disk.OnOperation?.Invoke("read", _path);
+            disk.OnRead?.Invoke(_path, destination.Length);
             lock (disk._lock)
             {
                 List<byte> bytes = Open().Bytes;
@@ -262,6 +322,7 @@ internal sealed class FaultingDisk : Disk
 
         public override void Write(ReadOnlySpan<byte> bytes, long position)
         {
+            disk.OnOperation?.Invoke("write", _path);
             Content content;
             lock (disk._lock)
             {
@@ -272,6 +333,7 @@ internal sealed class FaultingDisk : Disk
 
         public override void SetLength(long length)
         {
+            disk.OnOperation?.Invoke("set length", _path);
             lock (disk._lock)
             {
                 System.Runtime.InteropServices.CollectionsMarshal.SetCount(Open().Bytes, (int)length);
@@ -280,6 +342,7 @@ internal sealed class FaultingDisk : Disk
 
         public override void Flush()
         {
+            disk.OnOperation?.Invoke("sync", _path);
             if (disk.OnSync?.Invoke(_path) == true)
             {
                 throw new IOException($"Input/output error : '{_path}'");
@@ -287,6 +350,8 @@ internal sealed class FaultingDisk : Disk
             lock (disk._lock)
             {
                 disk.Syncs++;
+                Content content = Open();
+                content.Synced = [.. content.Bytes];
             }
         }
 

@@ -59,11 +59,12 @@ internal sealed class LogFixture
 
     /// <summary>A batch of records whose values tell their number.</summary>
     public byte[] Batch(int records, int valueBytes = 20, long? timestampMs = null, CompressionCodec codec = CompressionCodec.None,
-        long producerId = -1, int sequence = -1)
+        long producerId = -1, int sequence = -1, short epoch = 0, bool isTransactional = false)
     {
         _builder.Begin(new RecordBatchOptions
         {
-            Codec = codec, ProducerId = producerId, ProducerEpoch = (short)(producerId < 0 ? -1 : 0), BaseSequence = sequence,
+            Codec = codec, ProducerId = producerId, ProducerEpoch = producerId < 0 ? (short)-1 : epoch, BaseSequence = sequence,
+            IsTransactional = isTransactional,
         });
         for (int i = 0; i < records; i++)
         {
@@ -73,6 +74,12 @@ internal sealed class LogFixture
         }
         return _builder.Finish().ToArray();
     }
+
+    /// <summary>Appends the marker of a transaction's end.</summary>
+    public AppendResult End(long producerId, ControlRecordType type, short epoch = 0) => Log.AppendFromCoordinator(
+        ControlRecord.BuildMarker(
+            _builder, type, coordinatorEpoch: 3, NowMs, new RecordBatchOptions { ProducerId = producerId, ProducerEpoch = epoch }).ToArray(),
+        NowMs, leaderEpoch: 0);
 
     public AppendResult Append(byte[] batch, int epoch = 0) => Log.AppendAsLeader(batch, 9, NowMs, epoch);
 

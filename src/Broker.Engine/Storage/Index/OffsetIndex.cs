@@ -37,7 +37,19 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
     }
 
     /// <summary>The position of a batch at or before the one that holds <paramref name="offset"/>.</summary>
-    public int Lookup(long offset) => Floor(offset, out int index) ? Entry(index).Position : 0;
+    public int Lookup(long offset) => Lookup(offset, out _);
+
+    /// <summary>The same, with the offset of the entry that says so; -1 for none.</summary>
+    public int Lookup(long offset, out long entryOffset)
+    {
+        entryOffset = -1;
+        if (!Floor(offset, out int index))
+        {
+            return 0;
+        }
+        (entryOffset, int position) = Entry(index);
+        return position;
+    }
 
     /// <inheritdoc cref="EntryLog.WouldBlock"/>
     public bool WouldBlock() => _entries.WouldBlock();

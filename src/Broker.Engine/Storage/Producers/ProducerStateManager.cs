@@ -6,9 +6,12 @@ namespace Broker.Engine.Storage.Producers;
 /// The producers of one partition: what makes their retries append once (idempotence). After Kafka's ProducerStateManager
 /// and ProducerAppendInfo. Guarded by the log's lock.
 /// </summary>
-internal sealed class ProducerStateManager(TopicPartition partition)
+internal sealed partial class ProducerStateManager(TopicPartition partition)
 {
     private Dictionary<long, ProducerEntry>? _producers;
+
+    /// <summary>The partition's transactions; null until there is one.</summary>
+    public ProducerTransactions? Transactions { get; private set; }
 
     public int Count => _producers?.Count ?? 0;
 
@@ -64,7 +67,40 @@ internal sealed class ProducerStateManager(TopicPartition partition)
     }
 
     /// <summary>Remembers a batch that was appended.</summary>
-    public void Update(long producerId, short epoch, in BatchMetadata batch)
+    public void Update(long producerId, short epoch, in BatchMetadata batch, bool isTransactional = false)
+    {
+        ProducerEntry entry = EntryOf(producerId);
+        entry.MaybeUpdateEpoch(epoch);
+        entry.Add(batch);
+        if (isTransactional && entry.CurrentTransactionFirstOffset < 0)
+        {
+            entry.CurrentTransactionFirstOffset = batch.FirstOffset;
+            (Transactions ??= new ProducerTransactions()).Begin(batch.FirstOffset, producerId);
+        }
+    }
+
+    /// <summary>Remembers the marker of a transaction's end.</summary>
+    /// <returns>The transaction that it ended; null when it had no records here. The caller enters an aborted one in the
+    /// segment's transaction index and calls <see cref="Complete"/>.</returns>
+    public CompletedTransaction? EndTransaction(
+        long producerId, short epoch, long markerOffset, long timestampMs, int coordinatorEpoch, bool isAborted)
+    {
+        ProducerEntry entry = EntryOf(producerId);
+        entry.MaybeUpdateEpoch(epoch);
+        entry.CoordinatorEpoch = coordinatorEpoch;
+        entry.LastTimestampMs = timestampMs;
+        long first = entry.CurrentTransactionFirstOffset;
+        entry.CurrentTransactionFirstOffset = -1;
+        return first < 0 ? null : new CompletedTransaction(producerId, first, markerOffset, isAborted);
+    }
+
+    /// <summary>The last stable offset once a transaction has ended, for the transaction index.</summary>
+    public long LastStableOffsetAfter(in CompletedTransaction completed) =>
+        Transactions?.LastStableOffsetAfter(completed) ?? completed.LastOffset + 1;
+
+    public void Complete(in CompletedTransaction completed) => Transactions?.Complete(completed);
+
+    private ProducerEntry EntryOf(long producerId)
     {
         _producers ??= [];
         if (!_producers.TryGetValue(producerId, out ProducerEntry? entry))
@@ -72,8 +108,7 @@ internal sealed class ProducerStateManager(TopicPartition partition)
             entry = new ProducerEntry(producerId);
             _producers.Add(producerId, entry);
         }
-        entry.MaybeUpdateEpoch(epoch);
-        entry.Add(batch);
+        return entry;
     }
 
     /// <summary>Forgets producers that have not appended for producer.id.expiration.ms.</summary>
@@ -96,5 +131,9 @@ internal sealed class ProducerStateManager(TopicPartition partition)
         return removed;
     }
 
-    public void Clear() => _producers?.Clear();
+    public void Clear()
+    {
+        _producers?.Clear();
+        Transactions?.Clear();
+    }
 }

@@ -16,6 +16,20 @@ internal static partial class BeanCatalog
         OfLog("RetentionSizeInPercent", l => l.Config.RetentionBytes > 0 ? l.SizeBytes * 100 / l.Config.RetentionBytes : 0),
         new(LogDomain, "LogFlushStats", "LogFlushRateAndTimeMs", BeanKind.Timer, (b, sink) => sink.Timer(default, b.Metrics.LogFlush)),
         Gauge(LogDomain, "LogManager", "OfflineLogDirectoryCount", b => b.Logs.Directories.Count(d => !d.IsOnline)),
+        new(LogDomain, "LogManager", "remainingLogsToRecover", BeanKind.Gauge, (b, sink) =>
+        {
+            if (b.Logs.Recovery is { } recovery)
+            {
+                sink.Gauge(default(Tags).And("dir", recovery.Directory), recovery.RemainingLogs);
+            }
+        }),
+        new(LogDomain, "LogManager", "remainingSegmentsToRecover", BeanKind.Gauge, (b, sink) =>
+        {
+            if (b.Logs.Recovery is { } recovery)
+            {
+                sink.Gauge(default(Tags).And("dir", recovery.Directory), recovery.RemainingSegments);
+            }
+        }),
         new(LogDomain, "LogManager", "LogDirectoryOffline", BeanKind.Gauge, (b, sink) =>
         {
             foreach (LogDirectory directory in b.Logs.Directories)
