@@ -68,6 +68,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 {
                     LogIndexRebuilt(partition, bases[i]);
                 }
+                producers.RemoveSnapshots(s => s > bases[i]);   // made anew behind it
                 LoadProducers(producers, segments, firstBase, bases[i]);
                 segment = Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut);
                 producers.Advance(end);
