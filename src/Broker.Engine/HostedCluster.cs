@@ -1,3 +1,4 @@
+using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
@@ -113,7 +114,11 @@ public sealed class HostedCluster : IAsyncDisposable
             {
                 return ClusterJson.ReadClusterId(found.Data);
             }
-            string made = Uuids.Format(Uuids.New(NewRandom()));
+            // A new store beside log directories that hold topics: they are taken over. The id goes last: it says that all is there.
+            var adoption = new LogAdoption(PhysicalDisk.Instance, _loggers.CreateLogger("Cluster"));
+            adoption.Find(_configs);
+            await adoption.WriteAsync(session, NewRandom(), cancellationToken).ConfigureAwait(false);
+            string made = adoption.ClusterId ?? Uuids.Format(Uuids.New(NewRandom()));
             await session.PutAsync(ClusterPaths.ClusterId, ClusterJson.ClusterId(made), cancellationToken).ConfigureAwait(false);
             return made;
         }

@@ -1,0 +1,200 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Interop;
+
+/// <summary>A data directory goes from Apache Kafka to the host and back: nobody's files are converted, every record is equal,
+/// and what either appends the other reads. Where ../shared/peers is there.</summary>
+public class DataDirectoryTests
+{
+    private const int Lines = 2_000;
+
+    [Fact]
+    public async Task Kafka43_ToTheHost_AndBack_EveryRecordIsEqual()
+    {
+        string kafka = Repository.Peer("bin", "kafka-kraft");
+        using var directory = new TempFolder();
+        string[] first = NumberedLines("kafka", 0);
+        string[] second = NumberedLines("host", 1);
+        string data = directory.At("data");
+        string id;
+        await using (var broker = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1))
+        {
+            await CreateAsync("4.3", broker.Bootstrap);
+            await ProduceAsync("4.3", broker.Bootstrap, first);
+            await CommitAsync(broker.Bootstrap);
+            id = await TopicIdAsync(broker.Bootstrap);
+        }
+        await using (HostProcess host = await StartOverAsync(directory, data, brokerId: 1))
+        {
+            Assert.Contains("taken over", host.Log, StringComparison.Ordinal);
+            Assert.Equal(id, await TopicIdAsync(host.Bootstrap));
+            Assert.Equal(first, await ConsumeAsync("4.3", host.Bootstrap, Lines));
+            Assert.Contains($"{Lines}", await GroupAsync(host.Bootstrap), StringComparison.Ordinal);
+            await ProduceAsync("4.3", host.Bootstrap, second);
+            Assert.Equal(0, (await host.StopAsync()).ExitCode);
+        }
+        await using (var again = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1))
+        {
+            Assert.Equal(id, await TopicIdAsync(again.Bootstrap));
+            string[] both = [.. first, .. second];
+            Assert.Equal(both, await ConsumeAsync("4.3", again.Bootstrap, 2 * Lines));
+            Assert.DoesNotContain("-stray", string.Join('\n', Directory.GetDirectories(data)), StringComparison.Ordinal);
+            Assert.DoesNotContain("Recovering unflushed segment", again.Log, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Kafka39_InZooKeeperMode_IsServed()
+    {
+        string zookeeper = Repository.Peer("bin", "zookeeper");
+        string kafka = Repository.Peer("bin", "kafka-zk");
+        using var directory = new TempFolder();
+        int port = HostProcess.FreePorts(1);
+        string[] lines = NumberedLines("kafka", 0);
+        await using (await KafkaProcess.StartAsync(zookeeper, ["3.9", directory.At("zk"), Text(port)], port))
+        await using (var broker = await KafkaProcess.StartAsync(
+            kafka, ["3.9", "1", directory.At("kafka")], portArgument: 3, more: [$"127.0.0.1:{port}"]))
+        {
+            await CreateAsync("3.9", broker.Bootstrap);
+            await ProduceAsync("3.9", broker.Bootstrap, lines);
+        }
+        string meta = Directory.EnumerateFiles(directory.At("kafka"), "meta.properties", SearchOption.AllDirectories).Single();
+        await using HostProcess host = await StartOverAsync(directory, Path.GetDirectoryName(meta)!, brokerId: 1);
+        Assert.Equal(lines, await ConsumeAsync("3.9", host.Bootstrap, Lines));
+    }
+
+    private static Task<HostProcess> StartOverAsync(TempFolder directory, string logs, int brokerId) => HostProcess.StartAsync(
+        brokers: 1,
+        ["--override", $"log.dirs={logs}", "--override", $"broker.id={brokerId}"],
+        dataDirectory: directory.At("ours"));
+
+    private static string[] NumberedLines(string who, int partition) =>
+        [.. Enumerable.Range(0, Lines).Select(i => $"{who} {partition} {i}")];
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static async Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
+        (await Command.RunAsync(JavaToolTests.Tools(), [version, tool, .. arguments], input)).Succeeded($"{tool} {version}");
+
+    private static Task CreateAsync(string version, string bootstrap) => RunAsync(
+        version, "topics", ["--bootstrap-server", bootstrap, "--create", "--topic", "moved", "--partitions", "1", "--config", "segment.bytes=1048576"]);
+
+    private static Task ProduceAsync(string version, string bootstrap, string[] lines) => RunAsync(
+        version, "console-producer", ["--bootstrap-server", bootstrap, "--topic", "moved", "--compression-codec", "lz4"],
+        string.Join('\n', lines) + "\n");
+
+    private static Task CommitAsync(string bootstrap) => RunAsync(
+        "4.3", "console-consumer",
+        ["--bootstrap-server", bootstrap, "--topic", "moved", "--from-beginning", "--max-messages", Text(Lines), "--group", "movers"]);
+
+    private static Task<string> GroupAsync(string bootstrap) =>
+        RunAsync("4.3", "consumer-groups", ["--bootstrap-server", bootstrap, "--describe", "--group", "movers"]);
+
+    private static async Task<string[]> ConsumeAsync(string version, string bootstrap, int count) =>
+    [
+        .. (await RunAsync(
+            version, "console-consumer",
+            ["--bootstrap-server", bootstrap, "--topic", "moved", "--partition", "0", "--offset", "earliest", "--max-messages", Text(count)]))
+            .Split('\n').Where(l => l.StartsWith("kafka ", StringComparison.Ordinal) || l.StartsWith("host ", StringComparison.Ordinal)),
+    ];
+
+    private static async Task<string> TopicIdAsync(string bootstrap)
+    {
+        string described = await RunAsync("4.3", "topics", ["--bootstrap-server", bootstrap, "--describe", "--topic", "moved"]);
+        const string Before = "TopicId: ";
+        int at = described.IndexOf(Before, StringComparison.Ordinal) + Before.Length;
+        return described.Substring(at, 22);
+    }
+
+    private sealed class TempFolder : IDisposable
+    {
+        public string Root { get; } = Directory.CreateTempSubdirectory("wheelhouse-moved-").FullName;
+
+        public string At(string name) => Path.Combine(Root, name);
+
+        public void Dispose() => Directory.Delete(Root, recursive: true);
+    }
+
+    /// <summary>A program of the peers that listens on a port, until it is stopped with SIGTERM.</summary>
+    private sealed class KafkaProcess : IAsyncDisposable
+    {
+        private readonly Process _process;
+        private readonly List<string> _lines = [];
+
+        private KafkaProcess(Process process, int port)
+        {
+            _process = process;
+            Bootstrap = $"127.0.0.1:{port}";
+            process.OutputDataReceived += Collect;
+            process.ErrorDataReceived += Collect;
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+        }
+
+        public string Bootstrap { get; }
+
+        public string Log
+        {
+            get
+            {
+                lock (_lines)
+                {
+                    return string.Join('\n', _lines);
+                }
+            }
+        }
+
+        private void Collect(object sender, DataReceivedEventArgs e)
+        {
+            lock (_lines)
+            {
+                _lines.Add(e.Data ?? "");
+            }
+        }
+
+        public static Task<KafkaProcess> StartAsync(string file, string[] arguments, int portArgument, string[]? more = null)
+        {
+            if (portArgument > 100)
+            {
+                return BeginAsync(file, arguments, portArgument);
+            }
+            int port = HostProcess.FreePorts(2);
+            return BeginAsync(file, [.. arguments, Text(port), .. more ?? []], port);
+        }
+
+        private static async Task<KafkaProcess> BeginAsync(string file, string[] arguments, int port)
+        {
+            var info = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256m -Xmx512m";
+            var process = new KafkaProcess(Process.Start(info)!, port);
+            long end = Environment.TickCount64 + 90_000;
+            while (true)
+            {
+                try
+                {
+                    using var tried = new System.Net.Sockets.TcpClient();
+                    await tried.ConnectAsync("127.0.0.1", port, TestContext.Current.CancellationToken);
+                    return process;
+                }
+                catch (System.Net.Sockets.SocketException)
+                {
+                    Assert.False(process._process.HasExited, $"{Path.GetFileName(file)} ended:\n{process.Log}");
+                    Assert.True(Environment.TickCount64 < end, $"{Path.GetFileName(file)} does not listen:\n{process.Log}");
+                    await Task.Delay(100, TestContext.Current.CancellationToken);
+                }
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (!_process.HasExited)
+            {
+                (await Command.RunAsync("/bin/kill", ["-TERM", Text(_process.Id)])).Succeeded("kill");
+                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+                await _process.WaitForExitAsync(patience.Token);
+            }
+            _process.Dispose();
+        }
+    }
+}
