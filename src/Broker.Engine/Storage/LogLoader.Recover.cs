@@ -32,6 +32,7 @@ internal sealed partial class LogLoader
         {
             LogCut(partition, end, segment.SizeBytes, baseOffset, fault!, length - segment.SizeBytes);
             segment.File.SetLength(segment.SizeBytes);
+            segment.File.Flush();   // what was cut off must not come back with the power
         }
         return segment;
     }

@@ -93,13 +93,30 @@ internal sealed partial class LogManager : IDisposable
         {
             foreach (LogDirectory directory in _directories)
             {
-                LoadDirectory(directory);
+                Load(directory);
             }
+        }
+        catch (LogDirectoryException)
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <exception cref="LogDirectoryException">One line, whatever it was that could not be read.</exception>
+    private void Load(LogDirectory directory)
+    {
+        try
+        {
+            LoadDirectory(directory);
         }
         catch (AggregateException e) when (e.InnerExceptions.OfType<LogDirectoryException>().FirstOrDefault() is { } first)
         {
-            Dispose();
             throw first;
+        }
+        catch (IOException e)
+        {
+            throw new LogDirectoryException($"log directory {directory.Path} cannot be read: {e.Message}", e);
         }
     }
 

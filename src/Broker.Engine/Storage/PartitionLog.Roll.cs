@@ -133,6 +133,7 @@ internal sealed partial class PartitionLog
             {
                 last.Truncate(offset, position);
                 ReloadTimes(last);
+                last.File.Flush();   // what was cut off must not come back with the power
             }
             Volatile.Write(ref _segments, _segments[..(keep + 1)]);
             Volatile.Write(ref _active, last);
@@ -163,6 +164,7 @@ internal sealed partial class PartitionLog
             segment.RenameTo(LogFileNames.DeletedSuffix);
         }
         LogSegment next = NewSegment(offset);
+        next.File.SetLength(0);   // its name is all that says where the log begins
         Volatile.Write(ref _segments, [next]);
         Volatile.Write(ref _active, next);
         Volatile.Write(ref _logEndOffset, offset);

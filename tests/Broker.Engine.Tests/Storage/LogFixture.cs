@@ -158,7 +158,14 @@ internal sealed class TestBackground : LogBackground
 
     public override void RunLater(Action work, long delayMs) => _kept.Enqueue(work);
 
-    public override void Failed(string logDirectory, IOException error) => Failures.Add(error);
+    /// <summary>Called on a failure, as the broker's own background takes the directory out of service.</summary>
+    public Action<string, IOException>? OnFailed { get; set; }
+
+    public override void Failed(string logDirectory, IOException error)
+    {
+        Failures.Add(error);
+        OnFailed?.Invoke(logDirectory, error);
+    }
 
     public void RunAll()
     {
