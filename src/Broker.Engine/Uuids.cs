@@ -18,7 +18,7 @@ public static class Uuids
     {
         Span<byte> bytes = stackalloc byte[16];
         id = default;
-        if (text is not { Length: TextLength } || !Base64Url.TryDecodeFromChars(text, bytes, out int written) || written != 16)
+        if (text is not { Length: TextLength } || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out int written) || written != 16)
         {
             return false;
         }

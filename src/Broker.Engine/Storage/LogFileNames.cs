@@ -34,11 +34,13 @@ internal static class LogFileNames
     public static string Segment(string directory, long baseOffset, string suffix) =>
         Path.Combine(directory, baseOffset.ToString("D20", CultureInfo.InvariantCulture) + suffix);
 
-    /// <summary>The base offset in a segment's file name.</summary>
+    private const int OffsetDigits = 20;
+
+    /// <summary>The base offset in a segment's file name. A name of fewer digits is none: two files could say the same.</summary>
     public static bool TryParseOffset(string name, string suffix, out long baseOffset)
     {
         baseOffset = -1;
-        return name.EndsWith(suffix, StringComparison.Ordinal)
+        return name.Length == OffsetDigits + suffix.Length && name.EndsWith(suffix, StringComparison.Ordinal)
             && long.TryParse(name.AsSpan(0, name.Length - suffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out baseOffset);
     }
 

@@ -220,6 +220,11 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             (segment.MaxTimestampMs, segment.OffsetOfMaxTimestamp) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
         }
         segment.LeaveFirstTimestamp();
+        if (times == 0 && segment.FirstTimestampMs >= 0)
+        {
+            segment.Dispose();   // its times are lost, and lookups by time would pass over it
+            return null;
+        }
         return segment;
     }
 

@@ -6,18 +6,21 @@ namespace Broker.Engine.Storage;
 /// read when the log was opened. Where it does not, the segment is read from its beginning.</summary>
 internal sealed partial class LogSegment
 {
+    /// <summary>In place of an entry's offset: the position is not from the index.</summary>
+    private const long Unindexed = long.MaxValue;
+
     /// <summary>Position of the batch that holds <paramref name="offset"/>, or of the next one where compaction took it;
     /// -1 when the segment has nothing at or after it.</summary>
     public int FindPosition(long offset, out int batchBytes)
     {
-        long entry = -1;
+        long entry = Unindexed;
         if (_tail is not { } tail || !tail.TryFind(offset, out int start))
         {
             start = OffsetIndex.Lookup(offset, out entry);
         }
         if (!TryFindAtOrAfter(offset, start, entry, SizeBytes, out int position, out batchBytes))
         {
-            _ = TryFindAtOrAfter(offset, 0, -1, SizeBytes, out position, out batchBytes);
+            _ = TryFindAtOrAfter(offset, 0, Unindexed, SizeBytes, out position, out batchBytes);
         }
         return position;
     }
@@ -35,7 +38,7 @@ internal sealed partial class LogSegment
         int start = OffsetIndex.Lookup(offset, out long entry);
         if (!TryFindAtOrAfter(offset, start, entry, size, out int position, out _))
         {
-            _ = TryFindAtOrAfter(offset, 0, -1, size, out position, out _);
+            _ = TryFindAtOrAfter(offset, 0, Unindexed, size, out position, out _);
         }
         return position < 0 ? size : position;
     }
@@ -44,9 +47,13 @@ internal sealed partial class LogSegment
     /// <returns>False when no batch that an index entry of <paramref name="entry"/> may point at begins at the start.</returns>
     private bool TryFindAtOrAfter(long offset, int start, long entry, int size, out int position, out int batchBytes)
     {
-        bool isDoubtful = start > 0 && entry >= 0;
+        bool isDoubtful = start != 0 && entry != Unindexed;
         position = -1;
         batchBytes = 0;
+        if (start < 0)
+        {
+            return false;
+        }
         var cursor = new HeaderCursor(File, start, size);
         while (cursor.MoveNext())
         {
