@@ -45,6 +45,44 @@ public class DataDirectoryTests
     }
 
     [Fact]
+    public async Task OursToKafka43_PartitionFilesPutInPlace_EveryRecordIsEqual()
+    {
+        string kafka = Repository.Peer("bin", "kafka-kraft");
+        using var directory = new TempFolder();
+        string[] lines = NumberedLines("host", 0);
+        await using (HostProcess host = await HostProcess.StartAsync(brokers: 1, dataDirectory: directory.At("ours")))
+        {
+            await CreateAsync("4.3", host.Bootstrap);
+            await ProduceAsync("4.3", host.Bootstrap, lines);
+            Assert.Equal(0, (await host.StopAsync()).ExitCode);
+        }
+        await using (var first = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1))
+        {
+            await CreateAsync("4.3", first.Bootstrap);
+        }
+        string to = Path.Combine(directory.At("data"), "moved-0");
+        foreach (string file in Directory.EnumerateFiles(to).Where(f => Path.GetFileName(f) != "partition.metadata").ToArray())
+        {
+            File.Delete(file);
+        }
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(directory.At("ours"), "broker-0", "moved-0")))
+        {
+            string target = Path.Combine(to, Path.GetFileName(file));
+            if (!File.Exists(target))
+            {
+                File.Copy(file, target);
+            }
+        }
+        foreach (string file in Directory.EnumerateFiles(directory.At("data")).Where(
+            f => f.EndsWith("-checkpoint", StringComparison.Ordinal) || f.EndsWith(".kafka_cleanshutdown", StringComparison.Ordinal)).ToArray())
+        {
+            File.Delete(file);
+        }
+        await using var again = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1);
+        Assert.Equal(lines, await ConsumeAsync("4.3", again.Bootstrap, Lines));
+    }
+
+    [Fact]
     public async Task Kafka39_InZooKeeperMode_IsServed()
     {
         string zookeeper = Repository.Peer("bin", "zookeeper");
