@@ -22,7 +22,10 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
     /// <summary>The broker while it runs, else null.</summary>
     public BrokerServer? Server => _server;
 
-    public BrokerState State => _state;
+    public BrokerState State => _state == BrokerState.Starting && Recovery is not null ? BrokerState.Recovering : _state;
+
+    /// <summary>How far it is with reading its logs after a stop that was not clean; null where it does not.</summary>
+    public Storage.RecoveryProgress? Recovery => _server?.Logs.Recovery;
 
     /// <summary>Why it failed, or null.</summary>
     public string? Failure => _failure;

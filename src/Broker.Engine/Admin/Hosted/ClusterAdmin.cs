@@ -88,7 +88,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         foreach (HostedBroker broker in _cluster.Brokers.Where(b => !b.IsServing))
         {
             findings.Add(new HealthFinding(
-                HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{(broker.Failure is { } f ? $": {f}" : "")}.",
+                HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{Why(broker)}.",
                 $"/brokers/{broker.Id}"));
         }
         int offline = partitions.Count(p => p.Leader < 0);
@@ -106,6 +106,10 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         }
         return findings;
     }
+
+    private static string Why(HostedBroker broker) => broker.Failure is { } failure ? $": {failure}"
+        : broker.Recovery is { } recovery
+            ? $": {recovery.RemainingLogs} logs and {recovery.RemainingSegments} segments of {recovery.Directory} are still to be read" : "";
 
     public IReadOnlyList<BrokerSummary> Brokers()
     {
