@@ -148,9 +148,9 @@ public sealed class LogModelTests
             // As with Kafka, a rolled segment whose sync had not come yet may have lost its end while a later one is whole.
             HashSet<long> left = [.. _fixture.Read(_fixture.Log.LogStartOffset).Select(b => b.Base)];
             _model.RemoveAll(b => b.Base >= safe && b.Last >= _fixture.Log.LogStartOffset && !left.Contains(b.Base));
-            if (_sent.Count > 0 && !left.Contains(_sent[^1].Base))
+            if (_sent.Exists(s => s.Base >= safe && !left.Contains(s.Base)))
             {
-                _producer++;   // a client that cannot know what became of its last batch begins anew
+                _producer++;   // a client that cannot know what became of its batches begins anew
                 _sent.Clear();
             }
             _start = _fixture.Log.LogStartOffset;
