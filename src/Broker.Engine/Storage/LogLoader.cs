@@ -28,6 +28,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         Guid topicId = default)
     {
         var producers = new ProducerStateManager(partition);
+        FinishSwaps(partition, directory);
         RemoveLeftovers(directory, out List<long> bases);
         LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
         if (epochsDamaged)
