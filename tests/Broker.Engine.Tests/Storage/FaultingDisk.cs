@@ -20,6 +20,9 @@ internal sealed class FaultingDisk : Disk
     /// <summary>Called before each sync; true lets it fail.</summary>
     public Func<string, bool>? OnSync { get; set; }
 
+    /// <summary>Called before each change of a name, a length or a content: a place at which the process may be killed.</summary>
+    public Action? Changing { get; set; }
+
     public int Syncs { get; private set; }
 
     /// <summary>The content of a file, for tests that damage it.</summary>
@@ -88,6 +91,7 @@ internal sealed class FaultingDisk : Disk
 
     private void Write(string path, Content content, ReadOnlySpan<byte> bytes, long position)
     {
+        Changing?.Invoke();
         int allowed = OnWrite?.Invoke(path, bytes.Length) ?? bytes.Length;
         lock (_lock)
         {
@@ -104,6 +108,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void Delete(string path)
     {
+        Changing?.Invoke();
         lock (_lock)
         {
             _files.Remove(path);
@@ -112,6 +117,7 @@ internal sealed class FaultingDisk : Disk
 
     public override void Rename(string from, string to)
     {
+        Changing?.Invoke();
         lock (_lock)
         {
             if (_files.Remove(from, out Content? content))
@@ -272,6 +278,7 @@ internal sealed class FaultingDisk : Disk
 
         public override void SetLength(long length)
         {
+            disk.Changing?.Invoke();
             lock (disk._lock)
             {
                 System.Runtime.InteropServices.CollectionsMarshal.SetCount(Open().Bytes, (int)length);
