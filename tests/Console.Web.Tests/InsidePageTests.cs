@@ -40,6 +40,14 @@ public sealed class InsidePageTests(ClusterFixture cluster) : ConsoleContext(clu
     }
 
     [Fact]
+    public async Task Cleaner_ACompactedTopic_ShowsHowDirtyItIs()
+    {
+        string topic = await Cluster.TopicAsync(config: new() { ["cleanup.policy"] = "compact" });
+        IRenderedComponent<Cleaner> page = Show<Cleaner>("/cleaner?broker=0");
+        page.WaitForAssertion(() => Assert.Contains(page.FindAll("tbody tr"), r => r.TextContent.Contains($"{topic}-0", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void WheelWatch_ABucketThatWasPassed_HasFired()
     {
         var watch = new WheelWatch();
