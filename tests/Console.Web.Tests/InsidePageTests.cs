@@ -42,7 +42,10 @@ public sealed class InsidePageTests(ClusterFixture cluster) : ConsoleContext(clu
     [Fact]
     public async Task Cleaner_ACompactedTopic_ShowsHowDirtyItIs()
     {
-        string topic = await Cluster.TopicAsync(config: new() { ["cleanup.policy"] = "compact" });
+        string topic = ClusterFixture.NewName("compacted");
+        await Cluster.Admin.CreateTopicAsync(
+            new NewTopic(topic, 1, Config: new Dictionary<string, string> { ["cleanup.policy"] = "compact" }),
+            Xunit.TestContext.Current.CancellationToken);
         IRenderedComponent<Cleaner> page = Show<Cleaner>("/cleaner?broker=0");
         page.WaitForAssertion(() => Assert.Contains(page.FindAll("tbody tr"), r => r.TextContent.Contains($"{topic}-0", StringComparison.Ordinal)));
     }
