@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Broker.Engine.Storage.Checkpoints;
+using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage.Cleaning;
 
@@ -191,6 +192,6 @@ internal sealed partial class LogCleaner
         }
     }
 
-    [Microsoft.Extensions.Logging.LoggerMessage(3043, Microsoft.Extensions.Logging.LogLevel.Warning, "{Reason}; all compacted logs of the directory are cleaned from their start", EventName = "CleanerCheckpointDamaged")]
+    [LoggerMessage(3043, LogLevel.Warning, "{Reason}; all compacted logs of the directory are cleaned from their start", EventName = "CleanerCheckpointDamaged")]
     private partial void LogCheckpointDamaged(string reason);
 }
