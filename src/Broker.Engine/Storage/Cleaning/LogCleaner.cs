@@ -85,9 +85,9 @@ internal sealed partial class LogCleaner : IDisposable
             LogAborted(partition);
             return false;
         }
-        catch (Exception e) when (chosen.Log.IsClosed && e is IOException or ObjectDisposedException)
+        catch (Exception e) when (e is ObjectDisposedException || (e is IOException && chosen.Log.IsClosed))
         {
-            LogAborted(partition);   // deleted under the cleaning
+            LogAborted(partition);   // deleted or cut under the cleaning
         }
         catch (IOException e)
         {
