@@ -184,6 +184,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
+        Logs.PauseCleaning = Cleaner.TryPause;
         Groups = new GroupCoordinator(
             GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
         Replicas.BecameLeader = Groups.OnBecameLeader;
