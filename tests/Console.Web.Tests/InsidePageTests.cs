@@ -44,10 +44,11 @@ public sealed class InsidePageTests(ClusterFixture cluster) : ConsoleContext(clu
     {
         string topic = ClusterFixture.NewName("compacted");
         await Cluster.Admin.CreateTopicAsync(
-            new NewTopic(topic, 1, Config: new Dictionary<string, string> { ["cleanup.policy"] = "compact" }),
+            new NewTopic(topic, 2, Config: new Dictionary<string, string> { ["cleanup.policy"] = "compact" }),
             Xunit.TestContext.Current.CancellationToken);
         IRenderedComponent<Cleaner> page = Show<Cleaner>("/cleaner?broker=0");
-        page.WaitForAssertion(() => Assert.Contains(page.FindAll("tbody tr"), r => r.TextContent.Contains($"{topic}-0", StringComparison.Ordinal)));
+        page.WaitForAssertion(() => Assert.Contains(page.FindAll("tbody tr"), r => r.TextContent.Contains($"{topic}-", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(20));
     }
 
     [Fact]
