@@ -11,7 +11,11 @@ internal sealed partial class BrokerServer
     {
         BrokerConfig config = Config.Static;
         long initialMs = config.Long("log.initial.task.delay.ms");
-        Every(Diagnostics.Meter.TickSeconds * 1000L, Metrics.Tick);
+        Every(Diagnostics.Meter.TickSeconds * 1000L, () =>
+        {
+            Metrics.Tick();
+            Cleaner?.Throttle.Meter.Tick();
+        });
         Every(
             config.Long("log.retention.check.interval.ms"), () => Logs.DeleteOldSegments(Replicas.HighWatermarkOf), initialMs);
         Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints, initialMs);
@@ -29,6 +33,15 @@ internal sealed partial class BrokerServer
                 log.RemoveExpiredProducers(expiration);
             }
         });
+    }
+
+    /// <summary>Lets the cleaner go by the configuration as it is now (log.cleaner.enable, threads, throttle).</summary>
+    private void ConfigureCleaner()
+    {
+        if (Config.Static.Bool("log.cleaner.enable"))
+        {
+            Cleaner?.Configure($"broker-{Id}-log-cleaner");
+        }
     }
 
     /// <summary>Runs work on the worker threads, never twice at once: first after <paramref name="initialMs"/>, or after one

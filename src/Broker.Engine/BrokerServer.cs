@@ -14,6 +14,7 @@ using Broker.Engine.Purgatory;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
 using Broker.Engine.Storage;
+using Broker.Engine.Storage.Cleaning;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Timing;
 using Broker.Engine.Transport;
@@ -138,6 +139,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>The partitions held; from the start of the logs on.</summary>
     public ReplicaManager Replicas { get; private set; } = null!;
 
+    /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
+    public LogCleaner? Cleaner { get; private set; }
+
     public GroupCoordinator Groups { get; private set; } = null!;
 
     public FetchHandler Fetches { get; internal set; } = null!;
@@ -177,6 +181,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         _opened = true;
         Replicas = new ReplicaManager(Id, Logs, Transport.OwnerThreads, _logger);
+        Cleaner = new LogCleaner(
+            Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
+        Logs.Deleting = Cleaner.Forget;
+        Logs.PauseCleaning = Cleaner.TryPause;
         Groups = new GroupCoordinator(
             GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
         Replicas.BecameLeader = Groups.OnBecameLeader;
@@ -227,6 +235,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
         Timers.Start();
         StartSchedule();
+        ConfigureCleaner();
         Transport.Start(transport =>
         {
             var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
@@ -268,6 +277,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
         _logOptions.ProducerExpirationMs = Config.Current.Long("producer.id.expiration.ms");
         TransportSetup.Update(Transport.Quotas, Config.Current);
+        if (_schedule.Count > 0)
+        {
+            ConfigureCleaner();
+        }
     }
 
     /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>
@@ -281,6 +294,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         await Membership.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
+        Cleaner?.Dispose();
         Transport.Dispose();
         ColdReaders.Dispose();
         Workers.Dispose();

@@ -40,6 +40,18 @@ public sealed class InsidePageTests(ClusterFixture cluster) : ConsoleContext(clu
     }
 
     [Fact]
+    public async Task Cleaner_ACompactedTopic_ShowsHowDirtyItIs()
+    {
+        string topic = ClusterFixture.NewName("compacted");
+        await Cluster.Admin.CreateTopicAsync(
+            new NewTopic(topic, 2, Config: new Dictionary<string, string> { ["cleanup.policy"] = "compact" }),
+            Xunit.TestContext.Current.CancellationToken);
+        IRenderedComponent<Cleaner> page = Show<Cleaner>("/cleaner?broker=0");
+        page.WaitForAssertion(() => Assert.Contains(page.FindAll("tbody tr"), r => r.TextContent.Contains($"{topic}-", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
     public void WheelWatch_ABucketThatWasPassed_HasFired()
     {
         var watch = new WheelWatch();

@@ -38,10 +38,10 @@ public sealed class MessagePageTests(ClusterFixture cluster) : ConsoleContext(cl
     {
         string topic = await Cluster.TopicAsync();
         IRenderedComponent<Messages> page = await ShowAsync($"/messages?topic={topic}", 0);
-        page.Find("select").Change("offset");
-        page.Find("input[aria-label=Offset]").Change("5");
-        page.Find("input[aria-label=Contains]").Change("x");
-        page.Find("form.toolbar").Submit();
+        await page.Find("select").ChangeAsync("offset");
+        await page.Find("input[aria-label=Offset]").ChangeAsync("5");
+        await page.Find("input[aria-label=Contains]").ChangeAsync("x");
+        await page.Find("form.toolbar").SubmitAsync();
         Assert.EndsWith($"/messages?topic={topic}&from=offset&offset=5&contains=x", Navigation.Uri, StringComparison.Ordinal);
     }
 

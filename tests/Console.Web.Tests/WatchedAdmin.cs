@@ -103,6 +103,8 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public TimersView Timers(int brokerId) => Open().Timers(brokerId);
 
+    public CleanerView Cleaner(int brokerId) => Open().Cleaner(brokerId);
+
     private IClusterAdmin Open() => Refusal is null ? inner : throw Refusal;
 
     private sealed class Subscription(WatchedAdmin owner, LiveSubject subject, Action changed) : IDisposable

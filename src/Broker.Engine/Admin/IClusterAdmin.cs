@@ -89,6 +89,9 @@ public interface IClusterAdmin
     /// <summary>The timing wheels and purgatories of a broker of this host.</summary>
     TimersView Timers(int brokerId);
 
+    /// <summary>The log cleaner of a broker of this host, and the compacted logs there.</summary>
+    CleanerView Cleaner(int brokerId);
+
     // ---- live
 
     /// <summary>Calls back when what <paramref name="subject"/> names has changed, at most <see cref="LiveFeed.PerSecondMax"/>
@@ -112,6 +115,7 @@ public enum LiveKind
     Group,
     Segments,
     Timers,
+    Cleaner,
 }
 
 public static class LiveFeed

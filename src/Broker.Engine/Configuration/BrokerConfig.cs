@@ -79,6 +79,8 @@ internal sealed class BrokerConfig
 
     public long Long(string name) => long.Parse(Required(name), CultureInfo.InvariantCulture);
 
+    public double Double(string name) => double.Parse(Required(name), CultureInfo.InvariantCulture);
+
     public bool Bool(string name) => Required(name).Equals("true", StringComparison.OrdinalIgnoreCase);
 
     public IReadOnlyList<string> List(string name) => Text(name) is { } text ? ConfigValue.List(text) : [];

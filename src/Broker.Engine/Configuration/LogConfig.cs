@@ -28,6 +28,10 @@ internal sealed class LogConfig
         CleanupPolicies = ConfigValue.List(Text("cleanup.policy"));
         CleanupPolicyDelete = CleanupPolicies.Contains("delete");
         CleanupPolicyCompact = CleanupPolicies.Contains("compact");
+        MinCompactionLagMs = Long("min.compaction.lag.ms");
+        MaxCompactionLagMs = Long("max.compaction.lag.ms");
+        MinCleanableDirtyRatio = double.Parse(Text("min.cleanable.dirty.ratio"), CultureInfo.InvariantCulture);
+        DeleteRetentionMs = Long("delete.retention.ms");
         CompressionType = Text("compression.type");
         GzipLevel = Int("compression.gzip.level");
         Lz4Level = Int("compression.lz4.level");
@@ -61,6 +65,18 @@ internal sealed class LogConfig
     public IReadOnlyList<string> CleanupPolicies { get; init; }
     public bool CleanupPolicyDelete { get; init; }
     public bool CleanupPolicyCompact { get; init; }
+
+    /// <summary>A record is not cleaned before it is as old.</summary>
+    public long MinCompactionLagMs { get; init; }
+
+    /// <summary>A record as old makes its log one to clean, whatever the ratio.</summary>
+    public long MaxCompactionLagMs { get; init; }
+
+    /// <summary>Share of a log's bytes, of 1, that were never cleaned, above which it is cleaned.</summary>
+    public double MinCleanableDirtyRatio { get; init; }
+
+    /// <summary>How long tombstones and markers stay after the cleaning that first met them.</summary>
+    public long DeleteRetentionMs { get; init; }
 
     /// <summary>producer, uncompressed, or a codec.</summary>
     public string CompressionType { get; init; }

@@ -34,6 +34,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         TopicPartition partition, string directory, Configuration.LogConfig config, long logStartOffset, long recoveryPoint, bool clean,
         Guid topicId = default, LogEnd? cleanEnd = null)
     {
+        FinishSwaps(partition, directory);
         RemoveLeftovers(directory, out List<long> bases);
         cleanEnd = clean && Matches(directory, bases, cleanEnd) ? cleanEnd : null;
         var producers = new ProducerStateManager(partition, disk, directory, disk.FilesIn(directory), logger)

@@ -64,6 +64,9 @@ internal sealed partial class LogManager : IDisposable
 
     public MonotonicClock Clock => _clock;
 
+    /// <summary>Called before a log is taken away: whoever is at work there ends it.</summary>
+    public Action<PartitionLog>? Deleting { get; set; }
+
     /// <summary>All logs; enumerating them takes no lock.</summary>
     public IEnumerable<PartitionLog> Logs => _logs.Select(l => l.Value);
 
@@ -209,6 +212,7 @@ internal sealed partial class LogManager : IDisposable
         {
             return;
         }
+        Deleting?.Invoke(log);
         string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(partition, Uuids.New(_random)));
         Array.Find(_directories, d => d.Path == log.ParentDirectory)?.CountLog(-1);
         log.RenameDirectory(path);

@@ -19,17 +19,19 @@ internal sealed partial class LogSegment : IDisposable
     /// <summary>The first timestamp is in the file and was not asked for yet.</summary>
     private const long Unread = long.MinValue;
 
-    public LogSegment(Disk disk, string directory, long baseOffset, int size, int indexCount, int timeIndexCount, long createdMs)
+    /// <summary>Takes the segment's files; with a suffix more, those that are to replace others.</summary>
+    public LogSegment(
+        Disk disk, string directory, long baseOffset, int size, int indexCount, int timeIndexCount, long createdMs, string suffix = "")
     {
         _directory = directory;
         BaseOffset = baseOffset;
         CreatedMs = createdMs;
-        File = disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix));
+        File = disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.LogSuffix) + suffix);
         OffsetIndex = new OffsetIndex(
-            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix)), baseOffset, indexCount);
+            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.OffsetIndexSuffix) + suffix), baseOffset, indexCount);
         TimeIndex = new TimeIndex(
-            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix)), baseOffset, timeIndexCount);
-        Transactions = new TransactionIndex(disk, directory, baseOffset);
+            disk.Open(LogFileNames.Segment(directory, baseOffset, LogFileNames.TimeIndexSuffix) + suffix), baseOffset, timeIndexCount);
+        Transactions = new TransactionIndex(disk, directory, baseOffset, suffix);
         _size = size;
     }
 

@@ -187,7 +187,7 @@ public sealed class RecordBatchBuilder(RecordCodecs codecs) : IDisposable
         }
         if (Count == 0)
         {
-            _baseTimestamp = timestampMs;
+            _baseTimestamp = _options.DeleteHorizonMs ?? timestampMs;
         }
         long delta = offset - _options.BaseOffset;
         if (!Accepts(offset))
@@ -228,7 +228,8 @@ public sealed class RecordBatchBuilder(RecordCodecs codecs) : IDisposable
         TimestampType = _options.TimestampType,
         IsTransactional = _options.IsTransactional,
         IsControl = _options.IsControl,
-        LastOffsetDelta = (int)(_lastOffset - _options.BaseOffset),
+        HasDeleteHorizon = _options.DeleteHorizonMs is not null,
+        LastOffsetDelta = _options.LastOffsetDelta ?? (int)(_lastOffset - _options.BaseOffset),
         BaseTimestamp = Count == 0 ? RecordBatchHeader.NoTimestamp : _baseTimestamp,
         MaxTimestamp = _maxTimestamp,
         ProducerId = _options.ProducerId,

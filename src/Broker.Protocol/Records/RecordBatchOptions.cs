@@ -27,6 +27,12 @@ public struct RecordBatchOptions
     public bool IsTransactional { get; set; }
     public bool IsControl { get; set; }
 
+    /// <summary>The time at which tombstones and markers may go (KIP-534), ms since 1970; null without.</summary>
+    public long? DeleteHorizonMs { get; set; }
+
+    /// <summary>The last offset delta to have, where it is not the last record's: compaction keeps it.</summary>
+    public int? LastOffsetDelta { get; set; }
+
     /// <summary>The header of a batch that is there, codec and all.</summary>
     public static RecordBatchOptions Of(RecordBatchView batch) => new()
     {

@@ -19,6 +19,8 @@ internal static class InsideApi
             .WithTags("Inside").WithName("GetBatches").WithSummary("The batches of a segment: offsets, producer, codec, checksum");
         api.MapGet("/brokers/{id:int}/timers", (int id, IClusterAdmin admin) => admin.Timers(id)).Refuses(503)
             .WithTags("Inside").WithName("GetTimers").WithSummary("A broker's purgatories and the timing wheels under them");
+        api.MapGet("/brokers/{id:int}/cleaner", (int id, IClusterAdmin admin) => admin.Cleaner(id)).Refuses(503)
+            .WithTags("Inside").WithName("GetCleaner").WithSummary("A broker's log cleaner, and how dirty each compacted log is");
     }
 
     private static SegmentsView Segments(string name, int partition, IClusterAdmin admin) => admin.Segments(name, partition);

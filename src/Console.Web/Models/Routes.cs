@@ -14,6 +14,7 @@ public static class Routes
     public const string Groups = "/groups";
     public const string Segments = "/segments";
     public const string Timers = "/timers";
+    public const string Cleaner = "/cleaner";
     public const string RestApi = "/api";
     public const string Metrics = "/metrics";
     public const string Jmx = "/jmx";
@@ -29,6 +30,8 @@ public static class Routes
 
     public static string SegmentsOf(string topic, int? partition = null, long? segment = null) =>
         With(Segments, ("topic", topic), ("partition", Number(partition)), ("segment", Number(segment)));
+
+    public static string CleanerOf(int broker) => With(Cleaner, ("broker", Number(broker)));
 
     public static string TimersOf(int broker, string? purgatory = null) =>
         With(Timers, ("broker", Number(broker)), ("purgatory", purgatory));

@@ -38,6 +38,7 @@ public sealed class PaletteSearch(IClusterAdmin admin)
         new("Pages", "Consumer groups", null, "group", Routes.Groups),
         new("Pages", "Segments", null, "segment", Routes.Segments),
         new("Pages", "Timing wheel", null, "wheel", Routes.Timers),
+        new("Pages", "Log cleaner", null, "wheel", Routes.Cleaner),
         new("Pages", "REST API", null, "api", Routes.RestApi),
         new("Actions", "Create a topic", null, "plus", Routes.Topics + "?new=topic"),
         new("Actions", "Pause or resume live updates", "Space", "pause", null, PaletteAction.TogglePause),

@@ -14,7 +14,6 @@ public sealed class BeanReferenceTests(MetricsFixture fixture) : IClassFixture<M
         ("kafka.coordinator.transaction:", "no transactions"), ("kafka.server:type=AddPartitionsTo", "no transactions"),
         ("kafka.server:type=AddPartitionsManager", "no transactions"), ("kafka.server:type=transaction-coordinator-metrics", "no transactions"),
         ("kafka.server:type=txn-marker-channel-metrics", "no transactions"), ("kafka.server:type=ReplicaManager,name=PartitionsWithLate", "no transactions"),
-        ("kafka.log:type=LogCleaner", "no log cleaner"), ("kafka.utils:type=Throttler,name=cleaner-io", "no log cleaner"),
         ("kafka.server:type=Share", "no share groups"), ("kafka.server:type=share-", "no share groups"), ("kafka.server:type=Persister", "no share groups"),
         ("kafka.server:type=BrokerTopicMetrics,name=FailedShare", "no share groups"), ("kafka.server:type=BrokerTopicMetrics,name=TotalShare", "no share groups"),
         ("kafka.server:type=DelayedOperationPurgatory,name=NumDelayedOperations,delayedOperation=ShareFetch", "no share groups"),

@@ -26,6 +26,9 @@ internal sealed class FaultingDisk : Disk
     /// <summary>Called before anything that the disk is asked to do, with what and with whose name; it may throw.</summary>
     public Action<string, string>? OnOperation { get; set; }
 
+    /// <summary>Called before each change of a name, a length or a content: a place at which the process may be killed.</summary>
+    public Action? Changing { get; set; }
+
     public int Syncs { get; private set; }
 
     /// <summary>The content of a file, for tests that damage it.</summary>
@@ -112,6 +115,7 @@ internal sealed class FaultingDisk : Disk
 
     private void Write(string path, Content content, ReadOnlySpan<byte> bytes, long position)
     {
+        Changing?.Invoke();
         int allowed = OnWrite?.Invoke(path, bytes.Length) ?? bytes.Length;
         lock (_lock)
         {
@@ -129,6 +133,7 @@ internal sealed class FaultingDisk : Disk
     public override void Delete(string path)
     {
         OnOperation?.Invoke("delete", path);
+        Changing?.Invoke();
         lock (_lock)
         {
             _files.Remove(path);
@@ -138,6 +143,7 @@ internal sealed class FaultingDisk : Disk
     public override void Rename(string from, string to)
     {
         OnOperation?.Invoke("rename", from);
+        Changing?.Invoke();
         lock (_lock)
         {
             if (_files.Remove(from, out Content? content))
@@ -334,6 +340,7 @@ internal sealed class FaultingDisk : Disk
         public override void SetLength(long length)
         {
             disk.OnOperation?.Invoke("set length", _path);
+            disk.Changing?.Invoke();
             lock (disk._lock)
             {
                 System.Runtime.InteropServices.CollectionsMarshal.SetCount(Open().Bytes, (int)length);

@@ -10,7 +10,7 @@ internal static class TopicKeys
         + compression.lz4.level | Int | 9 | Medium | C | 1..17 | compression.lz4.level | Level for lz4 where the broker compresses.
         + compression.type | String | producer | Medium | C | uncompressed/zstd/lz4/snappy/gzip/producer | compression.type | Codec in which batches are kept; producer keeps them as they come.
         + compression.zstd.level | Int | 3 | Medium | C | -131072..22 | compression.zstd.level | Level for zstd where the broker compresses.
-        - delete.retention.ms | Long | 86400000 | Medium | C | >=0 | log.cleaner.delete.retention.ms | compaction is not carried out yet: compacted topics keep all records
+        + delete.retention.ms | Long | 86400000 | Medium | C | >=0 | log.cleaner.delete.retention.ms | How long tombstones and transaction markers stay after they were first cleaned, milliseconds.
         + file.delete.delay.ms | Long | 60000 | Medium | C | >=0 | log.segment.delete.delay.ms | Milliseconds between the renaming of deleted files and their end.
         + flush.messages | Long | 9223372036854775807 | Medium | C | >=1 | log.flush.interval.messages | Records after which the log is synced to the disk.
         + flush.ms | Long | 9223372036854775807 | Medium | C | >=0 | log.flush.interval.ms | Milliseconds after which the log is synced to the disk.
@@ -20,13 +20,13 @@ internal static class TopicKeys
         - leader.replication.throttled.replicas | List |  | Medium | C | throttled |  | a partition has one replica here
         - local.retention.bytes | Long | -2 | Medium | C | >=-2 | log.local.retention.bytes | tiered storage is not supported
         - local.retention.ms | Long | -2 | Medium | C | >=-2 | log.local.retention.ms | tiered storage is not supported
-        - max.compaction.lag.ms | Long | 9223372036854775807 | Medium | C | >=1 | log.cleaner.max.compaction.lag.ms | compaction is not carried out yet: compacted topics keep all records
+        + max.compaction.lag.ms | Long | 9223372036854775807 | Medium | C | >=1 | log.cleaner.max.compaction.lag.ms | A record that is older makes its log one to clean, milliseconds.
         + max.message.bytes | Int | 1048588 | Medium | C | >=0 | message.max.bytes | Largest batch of records, as it arrives.
         + message.timestamp.after.max.ms | Long | 3600000 | Medium | C | >=0 | log.message.timestamp.after.max.ms | How far a create time may lie ahead of the broker's clock, milliseconds.
         + message.timestamp.before.max.ms | Long | 9223372036854775807 | Medium | C | >=0 | log.message.timestamp.before.max.ms | How far a create time may lie behind the broker's clock, milliseconds.
         + message.timestamp.type | String | CreateTime | Medium | C | CreateTime/LogAppendTime | log.message.timestamp.type | CreateTime keeps the producer's timestamps, LogAppendTime puts the broker's in their place.
-        - min.cleanable.dirty.ratio | Double | 0.5 | Medium | C | 0..1 | log.cleaner.min.cleanable.ratio | compaction is not carried out yet: compacted topics keep all records
-        - min.compaction.lag.ms | Long | 0 | Medium | C | >=0 | log.cleaner.min.compaction.lag.ms | compaction is not carried out yet: compacted topics keep all records
+        + min.cleanable.dirty.ratio | Double | 0.5 | Medium | C | 0..1 | log.cleaner.min.cleanable.ratio | Share of a log that was never cleaned above which it is.
+        + min.compaction.lag.ms | Long | 0 | Medium | C | >=0 | log.cleaner.min.compaction.lag.ms | A record is not cleaned before it is as old, milliseconds.
         - min.insync.replicas | Int | 1 | Medium | C | >=1 | min.insync.replicas | a partition has one replica here
         - preallocate | Boolean | false | Medium | C |  | log.preallocate | segments grow as they are written
         - remote.log.copy.disable | Boolean | false | Medium | C |  |  | tiered storage is not supported

@@ -12,13 +12,13 @@ internal readonly record struct AbortedTransaction(long ProducerId, long FirstOf
 /// markers. There is no file where no transaction was aborted. After Kafka's TransactionIndex and AbortedTxn. It is read whole
 /// when first asked for. Changed under the log's lock; readers at any time.
 /// </summary>
-internal sealed class TransactionIndex(Disk disk, string directory, long baseOffset) : IDisposable
+internal sealed class TransactionIndex(Disk disk, string directory, long baseOffset, string suffix = "") : IDisposable
 {
     public const int EntryBytes = 34;
 
     private AbortedTransaction[]? _entries;
     private DiskFile? _file;
-    private string _suffix = "";
+    private string _suffix = suffix;
 
     public string Path => LogFileNames.Segment(directory, baseOffset, LogFileNames.TransactionIndexSuffix) + _suffix;
 
@@ -98,15 +98,14 @@ internal sealed class TransactionIndex(Disk disk, string directory, long baseOff
 
     public void Sync() => _file?.Flush();
 
-    /// <summary>Gives the file a suffix more, before it is deleted.</summary>
+    /// <summary>Gives the file another suffix, or none.</summary>
     public void Rename(string suffix)
     {
         if (disk.LengthOf(Path) >= 0)
         {
-            string renamed = Path + suffix;
-            (_file ??= disk.Open(Path)).Rename(renamed);
+            (_file ??= disk.Open(Path)).Rename(LogFileNames.Segment(directory, baseOffset, LogFileNames.TransactionIndexSuffix) + suffix);
         }
-        _suffix += suffix;
+        _suffix = suffix;
     }
 
     public void Dispose() => _file?.Dispose();

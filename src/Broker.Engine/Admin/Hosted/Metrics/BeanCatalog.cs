@@ -7,7 +7,7 @@ internal static partial class BeanCatalog
 
     public static IReadOnlyList<BeanFamily> All => field ??=
     [
-        .. ServerFamilies(), .. TopicFamilies(), .. ReplicaFamilies(), .. LogFamilies(), .. NetworkFamilies(), .. RequestFamilies(),
+        .. ServerFamilies(), .. TopicFamilies(), .. ReplicaFamilies(), .. LogFamilies(), .. CleanerFamilies(), .. NetworkFamilies(), .. RequestFamilies(),
         .. ControllerFamilies(), .. GroupFamilies(),
     ];
 

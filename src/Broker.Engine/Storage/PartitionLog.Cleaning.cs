@@ -1,0 +1,94 @@
+using Broker.Engine.Storage.Files;
+
+namespace Broker.Engine.Storage;
+
+/// <summary>What a producer appended last, as far as the log remembers: its last batch stays, emptied, so that its sequence is
+/// known after the state was rebuilt.</summary>
+internal readonly record struct LastRecordOfProducer(long DataOffset, short Epoch);
+
+/// <summary>What compaction asks of a log.</summary>
+internal sealed partial class PartitionLog
+{
+    internal Disk Disk => _disk;
+
+    internal bool IsClosed => _closed;
+
+    internal Dictionary<long, LastRecordOfProducer> LastRecordsOfProducers()
+    {
+        lock (_lock)
+        {
+            return Producers.Producers.ToDictionary(
+                p => p.ProducerId, p => new LastRecordOfProducer(p.LastOffset, p.Epoch));
+        }
+    }
+
+    /// <summary>A segment that a cleaning writes, beside those that it is to replace.</summary>
+    internal LogSegment NewCleanedSegment(long baseOffset)
+    {
+        string[] kinds =
+        [
+            LogFileNames.LogSuffix, LogFileNames.OffsetIndexSuffix, LogFileNames.TimeIndexSuffix, LogFileNames.TransactionIndexSuffix,
+        ];
+        foreach (string kind in kinds)
+        {
+            _disk.Delete(LogFileNames.Segment(_directory, baseOffset, kind) + LogFileNames.CleanedSuffix);
+        }
+        var segment = new LogSegment(_disk, _directory, baseOffset, 0, 0, 0, _clock.UnixMs, LogFileNames.CleanedSuffix);
+        segment.File.SetLength(0);
+        return segment;
+    }
+
+    /// <summary>
+    /// Puts a cleaned segment, whose files are synced, in the place of others (Kafka: UnifiedLog.replaceSegments). Each step may
+    /// be the last: until all its files are .swap the old ones count; from then on the loader puts the new one in place.
+    /// Readers see the old segments or the new one; old files go after file.delete.delay.ms.
+    /// </summary>
+    /// <returns>False when the log was cut, closed or shortened meanwhile: nothing has changed.</returns>
+    internal bool ReplaceSegments(LogSegment cleaned, IReadOnlyList<LogSegment> replaced)
+    {
+        lock (_lock)
+        {
+            int at = Array.IndexOf(_segments, replaced[0]);
+            if (_closed || _isFailed || at < 0 || at + replaced.Count >= _segments.Length)
+            {
+                return false;
+            }
+            for (int i = 0; i < replaced.Count; i++)
+            {
+                if (_segments[at + i] != replaced[i])
+                {
+                    return false;
+                }
+            }
+            cleaned.RenameTo(LogFileNames.SwapSuffix);
+            // The names must be on the disk before the old ones go.
+            _disk.SyncDirectory(_directory);
+            Volatile.Write(ref _segments, [.. _segments[..at], cleaned, .. _segments[(at + replaced.Count)..]]);
+            foreach (LogSegment old in replaced)
+            {
+                old.RenameTo(LogFileNames.DeletedSuffix);
+            }
+            cleaned.RenameTo("");
+            cleaned.Rest();
+            DropSnapshots([.. replaced.Skip(1)]);   // those of boundaries that are no more
+            Remove([.. replaced], _config.FileDeleteDelayMs);
+            return true;
+        }
+    }
+
+    /// <summary>Takes away what a cleaning wrote that does not count.</summary>
+    internal void Discard(LogSegment cleaned)
+    {
+        cleaned.Dispose();
+        if (!_closed)
+        {
+            _disk.Delete(cleaned.File.Path);
+            _disk.Delete(cleaned.OffsetIndex.File.Path);
+            _disk.Delete(cleaned.TimeIndex.File.Path);
+            _disk.Delete(cleaned.Transactions.Path);
+        }
+    }
+
+    /// <summary>The disk failed under a cleaning.</summary>
+    internal void CleaningFailed(IOException error) => Fail("a cleaning", error);
+}
