@@ -258,7 +258,8 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         if (segment.TimeIndex.Count > 0)
         {
             (long timestamp, long offset) = segment.TimeIndex.Entry(segment.TimeIndex.Count - 1);
-            if (timestamp < 0 || offset < segment.BaseOffset || offset >= nextBase
+            // Zero is what a power failure leaves of an entry. Believed, it would make the segment old enough to be deleted.
+            if (timestamp <= 0 || offset < segment.BaseOffset || offset >= nextBase
                 || (segment.TimeIndex.Count > 1 && timestamp <= segment.TimeIndex.Entry(0).Timestamp))
             {
                 return false;

@@ -162,10 +162,12 @@ internal sealed partial class PartitionLog : IDisposable
     public void Flush()
     {
         long end;
+        LogSegment active;
         List<LogSegment> unflushed = [];
         lock (_lock)
         {
             end = _logEndOffset;
+            active = _active;
             foreach (LogSegment segment in _segments)
             {
                 if (EndOf(segment) > _recoveryPoint)
@@ -178,11 +180,19 @@ internal sealed partial class PartitionLog : IDisposable
         long began = Stopwatch.GetTimestamp();
         foreach (LogSegment segment in unflushed)
         {
-            segment.Flush();
+            if (segment == active)
+            {
+                segment.Flush();
+            }
+            else
+            {
+                segment.Sync();   // below the recovery point nobody reads it again before its indexes are believed
+            }
         }
         _background.Flushed(Stopwatch.GetTimestamp() - began);
         lock (_lock)
         {
+            end = Math.Min(end, _logEndOffset);   // the log may have been cut meanwhile
             if (end > _recoveryPoint)
             {
                 Volatile.Write(ref _recoveryPoint, end);
