@@ -32,7 +32,7 @@ internal sealed partial class BrokerBackground(WorkerThreads workers, TimeProvid
                 workers.Run(work);
                 timer?.Dispose();
             },
-            null, TimeSpan.FromMilliseconds(delayMs), Timeout.InfiniteTimeSpan);
+            null, TimeSpan.FromMilliseconds(Math.Min(delayMs, int.MaxValue)), Timeout.InfiniteTimeSpan);
     }
 
     public override void Failed(string logDirectory, IOException error)

@@ -41,15 +41,13 @@ public sealed class HostStartTests : IDisposable
     [InlineData(7, "broker")]
     public async Task Start_OnTheDataOfAnotherClusterOrBroker_IsRefused(int broker, string says)
     {
-        string cluster = ForeignCluster;
-        if (broker != 0)
+        await using (HostProcess host = await HostProcess.StartAsync(brokers: 1, dataDirectory: At("data")))
         {
-            await using HostProcess host = await HostProcess.StartAsync(brokers: 1, dataDirectory: At("data"));
             await host.StopAsync();
-            string[] own = await File.ReadAllLinesAsync(At("data", "broker-0", "meta.properties"), TestContext.Current.CancellationToken);
-            cluster = own.First(l => l.StartsWith("cluster.id=", StringComparison.Ordinal))["cluster.id=".Length..];
         }
-        Directory.CreateDirectory(At("data", "broker-0"));
+        string[] own = await File.ReadAllLinesAsync(At("data", "broker-0", "meta.properties"), TestContext.Current.CancellationToken);
+        string cluster = broker == 0
+            ? ForeignCluster : own.First(l => l.StartsWith("cluster.id=", StringComparison.Ordinal))["cluster.id=".Length..];
         await File.WriteAllTextAsync(
             At("data", "broker-0", "meta.properties"), $"version=0\nbroker.id={broker}\ncluster.id={cluster}\n", TestContext.Current.CancellationToken);
         string line = Refusal(await RunAsync(At("data")));

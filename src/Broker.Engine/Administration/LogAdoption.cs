@@ -174,9 +174,10 @@ internal sealed partial class LogAdoption(Disk disk, ILogger logger)
         written.Error.ThrowIfFailed(ClusterPaths.Topic(name));
     }
 
-    /// <summary>The coordinators' topics cannot do without being compacted.</summary>
-    private static Dictionary<string, string> ConfigOf(string topic) =>
-        InternalTopics.Contains(topic) ? new() { ["cleanup.policy"] = "compact" } : [];
+    /// <summary>The coordinators' topics cannot do without being compacted. What the others were set to is not in the files:
+    /// until somebody says so again, nothing of them is deleted.</summary>
+    private static Dictionary<string, string> ConfigOf(string topic) => InternalTopics.Contains(topic)
+        ? new() { ["cleanup.policy"] = "compact" } : new() { ["retention.ms"] = "-1", ["retention.bytes"] = "-1" };
 
     private sealed class FoundTopic
     {
@@ -187,7 +188,7 @@ internal sealed partial class LogAdoption(Disk disk, ILogger logger)
 
     private readonly record struct FoundPartition(int BrokerId, int LeaderEpoch);
 
-    [LoggerMessage(8020, LogLevel.Information, "the coordination store is empty: {Topics} topics with {Partitions} partitions are taken over from the log directories", EventName = "TopicsAdopted")]
+    [LoggerMessage(8020, LogLevel.Warning, "the coordination store is empty: {Topics} topics with {Partitions} partitions are taken over from the log directories; their configuration is not there, so they keep their records for ever (retention.ms=-1, retention.bytes=-1) until it is set again", EventName = "TopicsAdopted")]
     private partial void LogAdopted(int topics, int partitions);
 
     [LoggerMessage(8021, LogLevel.Warning, "topic {Topic}: {Missing} of {Count} partitions are in no log directory; they begin empty", EventName = "AdoptionGaps")]

@@ -68,6 +68,7 @@ internal sealed class LogDirectory : IDisposable
             if (clean)
             {
                 disk.Delete(marker);
+                disk.SyncDirectory(path);   // it must not come back after an append
             }
             return new LogDirectory(disk, path, held, id) { WasClean = clean };
         }

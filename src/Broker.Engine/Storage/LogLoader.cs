@@ -60,8 +60,8 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 DeleteSegment(directory, bases[i]);
                 continue;
             }
-            bool recover = !clean && nextBase > recoveryPoint;
-            recover |= epochsDamaged;
+            bool isUnflushed = !clean && nextBase > recoveryPoint;
+            bool recover = isUnflushed || epochsDamaged;
             LogSegment? segment = recover ? null : Open(directory, bases[i], nextBase, clean, cleanEnd, ref end);
             if (segment is null)
             {
@@ -72,6 +72,12 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 producers.RemoveSnapshots(s => s > bases[i]);   // made anew behind it
                 LoadProducers(producers, segments, firstBase, bases[i]);
                 segment = Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut);
+                if (cut && !isUnflushed && nextBase != long.MaxValue)
+                {
+                    // Damage in what was flushed costs that segment's rest; what was flushed behind it is good (as with Kafka).
+                    cut = false;
+                    end = nextBase;
+                }
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)
                 {

@@ -134,14 +134,6 @@ internal sealed partial class LogSegment : IDisposable
         _bytesSinceIndexEntry = 0;
     }
 
-    /// <summary>Writes the indexes and syncs the batches to the disk.</summary>
-    public void Flush()
-    {
-        File.Flush();
-        OffsetIndex.Write();
-        TimeIndex.Write();
-    }
-
     /// <summary>Makes batches and indexes survive a power failure: nothing reads the segment again before it is trusted.</summary>
     public void Sync()
     {

@@ -60,6 +60,7 @@ internal sealed partial class PartitionLog
                     return false;
                 }
             }
+            cleaned.Rest();   // while nobody else uses it
             cleaned.RenameTo(LogFileNames.SwapSuffix);
             // The names must be on the disk before the old ones go.
             _disk.SyncDirectory(_directory);
@@ -69,16 +70,20 @@ internal sealed partial class PartitionLog
                 old.RenameTo(LogFileNames.DeletedSuffix);
             }
             cleaned.RenameTo("");
-            cleaned.Rest();
             DropSnapshots([.. replaced.Skip(1)]);   // those of boundaries that are no more
             Remove([.. replaced], _config.FileDeleteDelayMs);
             return true;
         }
     }
 
-    /// <summary>Takes away what a cleaning wrote that does not count.</summary>
+    /// <summary>Takes away what a cleaning wrote that does not count. Once its file is no longer .cleaned it may be the only
+    /// copy: then it stays, and the next start finishes or undoes the replacement.</summary>
     internal void Discard(LogSegment cleaned)
     {
+        if (!cleaned.File.Path.EndsWith(LogFileNames.CleanedSuffix, StringComparison.Ordinal))
+        {
+            return;
+        }
         cleaned.Dispose();
         if (!_closed)
         {

@@ -162,12 +162,10 @@ internal sealed partial class PartitionLog : IDisposable
     public void Flush()
     {
         long end;
-        LogSegment active;
         List<LogSegment> unflushed = [];
         lock (_lock)
         {
             end = _logEndOffset;
-            active = _active;
             foreach (LogSegment segment in _segments)
             {
                 if (EndOf(segment) > _recoveryPoint)
@@ -180,14 +178,7 @@ internal sealed partial class PartitionLog : IDisposable
         long began = Stopwatch.GetTimestamp();
         foreach (LogSegment segment in unflushed)
         {
-            if (segment == active)
-            {
-                segment.Flush();
-            }
-            else
-            {
-                segment.Sync();   // below the recovery point nobody reads it again before its indexes are believed
-            }
+            segment.Sync();   // below the recovery point nobody reads it again before its indexes are believed
         }
         _background.Flushed(Stopwatch.GetTimestamp() - began);
         lock (_lock)

@@ -64,6 +64,28 @@ public sealed class CorruptionTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public void BitFlip_InASegmentWhoseIndexIsLostToo_CostsOnlyThatSegmentsRest(bool clean)
+    {
+        long second = _fixture.Log.Segments[1].BaseOffset;
+        Assert.True(_fixture.Log.Segments.Count > 3);
+        Reopen(
+            d =>
+            {
+                byte[] bytes = d[_fixture.File(0, ".log")];
+                bytes[(bytes.Length / 2) + 80] ^= 1;
+                d[_fixture.File(0, ".log")] = bytes;
+                d.Delete(_fixture.File(0, ".index"));
+            },
+            clean);
+        Assert.Equal(100, _fixture.Log.LogEndOffset);
+        List<(long Base, long Last)> left = _fixture.Read(0);
+        Assert.Equal(Enumerable.Range((int)second, 100 - (int)second).Select(i => (long)i), left.Select(b => b.Base).Where(b => b >= second));
+        Assert.InRange(left.Count(b => b.Base < second), 1, (int)second - 1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public void TimeIndex_EmptyOrMissing_LookupsByTimeStayRight(bool clean)
     {
         FaultingDisk disk = Reopen(

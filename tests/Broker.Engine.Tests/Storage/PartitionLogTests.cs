@@ -134,7 +134,7 @@ public sealed class PartitionLogTests : IDisposable
         byte[] far = _fixture.Batch(1);
         System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(far, int.MaxValue - 1L);
         _fixture.Log.ActiveSegment.Append(far, int.MaxValue - 1L, int.MaxValue - 1L, _fixture.NowMs, 4096);
-        _fixture.Log.ActiveSegment.Flush();
+        _fixture.Log.ActiveSegment.Sync();
         _fixture.Log.Dispose();
         _fixture.Open();
         Assert.Equal(int.MaxValue, _fixture.Log.LogEndOffset);

@@ -57,11 +57,12 @@ internal sealed record CleanableLog(PartitionLog Log, long FirstDirtyOffset, lon
             }
         }
         long maxLag = Math.Max(log.Config.MaxCompactionLagMs, lag);
+        long age = earliest == long.MaxValue ? 0 : nowMs - earliest;
         return new CleanableLog(log, firstDirty, firstUncleanable)
         {
             CleanBytes = clean,
             CleanableBytes = cleanable,
-            OverdueMs = earliest == long.MaxValue ? 0 : Math.Max(0, nowMs - earliest - maxLag),
+            OverdueMs = age > maxLag ? age - maxLag : 0,   // in this order: the greatest lag is the greatest number
             WasReset = reset,
         };
     }

@@ -118,6 +118,29 @@ internal sealed partial class LogCleaner : IDisposable
         };
     }
 
+    /// <summary>How dirty a log is; null when it cannot be read, which must not keep the cleaner from the others.</summary>
+    private CleanableLog? TryMeasure(PartitionLog log, long highWatermark, long now)
+    {
+        try
+        {
+            CleanableLog found = CleanableLog.Of(log, CheckpointOf(log), highWatermark, now);
+            if (found.WasReset)
+            {
+                UpdateCheckpoint(log, found.FirstDirtyOffset);
+            }
+            return found;
+        }
+        catch (IOException e)
+        {
+            log.CleaningFailed(e);
+        }
+        catch (ObjectDisposedException)
+        {
+            // deleted meanwhile
+        }
+        return null;
+    }
+
     /// <summary>Chooses the dirtiest log that may be cleaned and marks it.</summary>
     private CleanableLog? Take()
     {
@@ -135,10 +158,9 @@ internal sealed partial class LogCleaner : IDisposable
                 {
                     continue;
                 }
-                CleanableLog found = CleanableLog.Of(log, CheckpointOf(log), highWatermark, now);
-                if (found.WasReset)
+                if (TryMeasure(log, highWatermark, now) is not { } found)
                 {
-                    UpdateCheckpoint(log, found.FirstDirtyOffset);
+                    continue;
                 }
                 dirtiest = Math.Max(dirtiest, found.Ratio);
                 overdueMs = Math.Max(overdueMs, found.CleanableBytes > 0 ? found.OverdueMs : 0);

@@ -36,14 +36,14 @@ internal sealed class OffsetMap
     public long LatestOffset { get; private set; } = -1;
 
     /// <summary>Entries that a buffer gives room for.</summary>
-    public static int SlotsOf(long bytes) => (int)Math.Clamp(bytes / EntryBytes, 1, Array.MaxLength / WordsPerEntry);
+    public static int SlotsOf(long bytes) => (int)Math.Clamp(bytes / EntryBytes, 2, Array.MaxLength / WordsPerEntry);
 
     public void Put(ReadOnlySpan<byte> key, long offset)
     {
         int at = Find(key, out ulong low, out ulong high);
         if (_words[at + 2] == 0)
         {
-            if (Count == Slots - 1 && Slots > 1)
+            if (Count == Slots - 1)
             {
                 throw new InvalidOperationException("the offset map is full");
             }

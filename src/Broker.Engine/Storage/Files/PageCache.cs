@@ -9,6 +9,7 @@ internal static unsafe partial class PageCache
 {
     private const int NoWait = 8;
     private const int Eagain = 11;
+    private const int Enosys = 38;
 
     private const int WillNeed = 3;
 
@@ -71,8 +72,7 @@ internal static unsafe partial class PageCache
             return false;
         }
         int error = Marshal.GetLastPInvokeError();
-        // Anything but "it would wait" says that this system, or this file system, does not know: then nobody asks again.
-        s_unknown |= error != Eagain;
+        s_unknown |= error == Enosys;   // other errors are of one file or file system
         return error == Eagain;
     }
 

@@ -104,8 +104,15 @@ internal sealed class EntryLog : IDisposable
     /// <summary>Brings the file up to date and makes it survive a power failure.</summary>
     public void Sync()
     {
-        Write();
-        _file.Flush();
+        lock (_writing)
+        {
+            Write();
+            _file.Flush();
+            if (Volatile.Read(ref _memory).From == 0)
+            {
+                _file.Rest();
+            }
+        }
     }
 
     /// <summary>Writes everything and lets the memory go: the segment is no longer the active one.</summary>

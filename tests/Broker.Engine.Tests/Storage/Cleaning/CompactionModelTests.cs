@@ -17,6 +17,15 @@ public sealed class CompactionModelTests
     public void Clean_KilledAtAnyChangeOfTheDisk_LosesNothing() =>
         ForSeeds("LOG_CRASH_SEEDS", CrashSeedsDefault, seed => new Run(seed).GoAndKill());
 
+    [Fact]
+    public void Clean_DiskFailsAtAnyChange_LosesNothing() =>
+        ForSeeds("LOG_CRASH_SEEDS", CrashSeedsDefault / 4, seed =>
+        {
+            for (int change = 0; new Run(seed).GoAndFail(change); change++)
+            {
+            }
+        });
+
     private static void ForSeeds(string name, int seedsDefault, Action<int> run)
     {
         int seeds = int.TryParse(Environment.GetEnvironmentVariable(name), out int given) ? given : seedsDefault;
@@ -93,6 +102,35 @@ public sealed class CompactionModelTests
                 }
             }
             Assert.True(kills.Count > 10, "the cleaning changed too little to be killed in");
+        }
+
+        /// <summary>Lets one change fail; false when there are not so many.</summary>
+        public bool GoAndFail(int change)
+        {
+            for (int step = 0; step < 40; step++)
+            {
+                Append();
+            }
+            bool failed = false;
+            _disk.Changing = () =>
+            {
+                if (change-- == 0)
+                {
+                    failed = true;
+                    throw new IOException("injected");
+                }
+            };
+            try
+            {
+                _fixture.Compact();
+            }
+            catch (IOException)
+            {
+                // as the cleaner's thread meets it
+            }
+            _disk.Changing = null;
+            Reopen(_disk.Crash(), recoveryPoint: 0);
+            return failed;
         }
 
         private void Reopen(FaultingDisk disk, long recoveryPoint)

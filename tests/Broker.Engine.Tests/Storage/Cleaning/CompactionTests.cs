@@ -122,6 +122,15 @@ public sealed class CompactionTests
     }
 
     [Fact]
+    public void Measure_RecordsAheadOfTheClock_AreNotOverdue()
+    {
+        var fixture = new CompactionFixture(_disk);
+        fixture.FillSegment();
+        fixture.FillSegment();
+        Assert.Equal(0, CleanableLog.Of(fixture.Log, 0, fixture.Log.LogEndOffset, fixture.Logs.NowMs - 60_000).OverdueMs);
+    }
+
+    [Fact]
     public void Clean_CommittedTransaction_IsKept()
     {
         var fixture = new CompactionFixture(_disk);

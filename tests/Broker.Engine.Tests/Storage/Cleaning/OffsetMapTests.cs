@@ -21,6 +21,16 @@ public sealed class OffsetMapTests
         Assert.Equal(-1, map.Get("absent"u8));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Get_InTheLeastMap_Ends(long bytes)
+    {
+        var map = new OffsetMap(OffsetMap.SlotsOf(bytes), new Random(3));
+        map.Put("there"u8, 7);
+        Assert.Equal((7, -1), (map.Get("there"u8), map.Get("absent"u8)));
+    }
+
     [Fact]
     public void Put_KeysOfEveryLength_AreToldApart()
     {
