@@ -95,9 +95,19 @@ internal sealed partial class WorkerThreads : IDisposable
     private void Add()
     {
         var thread = new Thread(Loop) { Name = $"{_name}-{_made++}", IsBackground = true };
+        try
+        {
+            thread.Start();
+        }
+        catch (OutOfMemoryException e)
+        {
+            // The process is out of threads or descriptors. The work stays in the queue for the threads that there are, and
+            // the next work tries again.
+            LogNoThread(_name, _threads.Count, e.Message);
+            return;
+        }
         _threads.Add(thread);
         SetBusy(1);
-        thread.Start();
     }
 
     /// <summary>Runs <paramref name="work"/> on one of the threads; after <see cref="Dispose"/> it is dropped.</summary>
@@ -184,6 +194,9 @@ internal sealed partial class WorkerThreads : IDisposable
             return _queue.Dequeue();
         }
     }
+
+    [LoggerMessage(2019, LogLevel.Error, "no thread can be started for {Name}, which has {Count}: {Reason}", EventName = "NoThread")]
+    private partial void LogNoThread(string name, int count, string reason);
 
     [LoggerMessage(2001, LogLevel.Error, "work on thread pool {Name} failed", EventName = "WorkerFailed")]
     private partial void LogWorkFailed(string name, Exception exception);

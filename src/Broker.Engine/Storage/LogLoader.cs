@@ -37,11 +37,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         FinishSwaps(partition, directory);
         RemoveLeftovers(directory, out List<long> bases);
         cleanEnd = clean && Matches(directory, bases, cleanEnd) ? cleanEnd : null;
-        var producers = new ProducerStateManager(partition, disk, directory, disk.FilesIn(directory), logger)
-        {
-            ExpirationMs = ProducerExpirationMs,
-        };
-        producers.RemoveStraySnapshots(bases);
+        ProducerStateManager producers = NewProducers(partition, directory, bases);
         bool hasSnapshot = producers.Snapshots.Count > 0;
         long firstBase = bases.Count == 0 ? logStartOffset : Math.Max(logStartOffset, bases[0]);
         LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
@@ -89,23 +85,16 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         }
         if (end < logStartOffset)
         {
-            // What lay between is deleted or lost, and its offsets were given out: they must not be given out again.
             LogBeginsAnew(partition, end, logStartOffset);
-            segments.ForEach(s => s.Dispose());
-            segments.Clear();
-            bases.ForEach(b => DeleteSegment(directory, b));
             end = logStartOffset;
-            producers.StartAt(end);
+            BeginAnew(directory, segments, bases, producers, end);
         }
         if (segments.Count == 0)
         {
             segments.Add(new LogSegment(disk, directory, end, 0, 0, 0, nowMs));
             segments[0].File.SetLength(0);
         }
-        foreach (LogSegment sealedOne in segments.SkipLast(1))
-        {
-            sealedOne.Seal();
-        }
+        segments.SkipLast(1).ToList().ForEach(s => s.Seal());
         epochs.TruncateFromEnd(end);
         long start = Math.Max(logStartOffset, segments[0].BaseOffset);
         epochs.TruncateFromStart(start);
@@ -233,6 +222,25 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             return null;
         }
         return segment;
+    }
+
+    private ProducerStateManager NewProducers(TopicPartition partition, string directory, List<long> bases)
+    {
+        var producers = new ProducerStateManager(partition, disk, directory, disk.FilesIn(directory), logger)
+        {
+            ExpirationMs = ProducerExpirationMs,
+        };
+        producers.RemoveStraySnapshots(bases);
+        return producers;
+    }
+
+    /// <summary>What lay between is deleted or lost, and its offsets were given out: they must not be given out again.</summary>
+    private void BeginAnew(string directory, List<LogSegment> segments, List<long> bases, ProducerStateManager producers, long start)
+    {
+        segments.ForEach(s => s.Dispose());
+        segments.Clear();
+        bases.ForEach(b => DeleteSegment(directory, b));
+        producers.StartAt(start);
     }
 
     /// <summary>Whole entries that are in use. Kafka preallocates an index and leaves zeros behind its entries when it was

@@ -89,6 +89,7 @@ public partial class DescriptorTests
         await ServesAsync(decent, topic);
         Socket[] sockets = [.. Enumerable.Range(0, 20).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
         await Task.WhenAll(sockets.Select(s => Task.Run(() => s.Blocking)));
+        MakeThreads(cluster.Server());
         TimeSpan usual = await ServeForASecondAsync(decent, topic);
         var held = new List<SafeFileHandle>();
         Assert.Equal(0, GetLimit(RlimitNofile, out Limit limit));
@@ -116,6 +117,27 @@ public partial class DescriptorTests
             Assert.Equal(1, await socket.ReceiveAsync(answer, TestContext.Current.CancellationToken));
             socket.Dispose();
         }
+    }
+
+    /// <summary>The runtime cannot start a thread without a descriptor: those that will be needed are there before.</summary>
+    private static void MakeThreads(BrokerServer broker)
+    {
+        const int Pool = 24;
+        ThreadPool.GetMinThreads(out int workers, out int others);
+        ThreadPool.SetMinThreads(Pool + 8, others);
+        RunAtOnce(Pool, work => Task.Run(work));
+        ThreadPool.SetMinThreads(workers, others);
+        RunAtOnce(broker.Workers.Load.Max, work => broker.Workers.Run(work));
+    }
+
+    private static void RunAtOnce(int count, Action<Action> run)
+    {
+        var together = new Barrier(count + 1);
+        for (int i = 0; i < count; i++)
+        {
+            run(() => together.SignalAndWait());
+        }
+        together.SignalAndWait();
     }
 
     /// <summary>Processor time of this process while one client asks for a second.</summary>
