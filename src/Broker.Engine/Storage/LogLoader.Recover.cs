@@ -43,37 +43,16 @@ internal sealed partial class LogLoader
     {
         // The checksum does not cover the base offset: this does, as far as it can be told.
         long lastMax = Math.Min(nextBase - 1, segment.BaseOffset + int.MaxValue);
-        byte[] block = new byte[(int)Math.Clamp(length, 64, RecoveryBlockBytes)];
-        long position = 0;
-        while (position < length)
+        var walk = new SegmentWalk(segment.File, 0, length, new byte[(int)Math.Clamp(length, 64, RecoveryBlockBytes)]);
+        while (walk.MoveNext())
         {
-            int read = segment.File.Read(block.AsSpan(0, (int)Math.Min(block.Length, length - position)), position);
-            var cursor = new BatchCursor(block.AsSpan(0, read));
-            int used;
-            while (cursor.MoveNext())
+            string? fault = Enter(segment, (int)walk.Position, walk.Current, epochs, producers, indexIntervalBytes, lastMax, ref end);
+            if (fault is not null)
             {
-                string? fault = Enter(segment, (int)position + cursor.Position, cursor, epochs, producers, indexIntervalBytes, lastMax, ref end);
-                if (fault is not null)
-                {
-                    return fault;
-                }
-            }
-            used = cursor.Position;
-            position += used;
-            if (cursor.Outcome == BatchOutcome.Garbage)
-            {
-                return "what follows is not a batch";
-            }
-            if (cursor.Outcome == BatchOutcome.Short && used == 0)
-            {
-                if (cursor.BytesNeeded > length - position || read == length - position)
-                {
-                    return "what follows is not a whole batch";
-                }
-                block = new byte[Math.Max(cursor.BytesNeeded, block.Length)];
+                return fault;
             }
         }
-        return null;
+        return walk.Fault;
     }
 
     private static string? Enter(

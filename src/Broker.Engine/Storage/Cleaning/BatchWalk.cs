@@ -19,42 +19,28 @@ internal sealed class BatchWalk(int bufferBytes, Action<long> took)
 
     public void Go(LogSegment segment, int from, IBatchVisitor visitor)
     {
-        int size = segment.SizeBytes;
-        int position = from;
-        while (position < size)
+        var walk = new SegmentWalk(segment.File, from, segment.SizeBytes, _block, took);
+        while (walk.MoveNext())
         {
-            int read = segment.File.Read(_block.AsSpan(0, Math.Min(_block.Length, size - position)), position);
-            took(read);
-            var cursor = new BatchCursor(_block.AsSpan(0, read));
-            while (cursor.MoveNext())
+            BatchCursor batch = walk.Current;
+            bool valid = batch.Magic >= RecordBatchHeader.Magic
+                ? batch.Batch.IsCrcValid() : new LegacyMessageView(batch.Current).IsCrcValid();
+            if (!valid)
             {
-                bool valid = cursor.Magic >= RecordBatchHeader.Magic
-                    ? cursor.Batch.IsCrcValid() : new LegacyMessageView(cursor.Current).IsCrcValid();
-                if (!valid)
-                {
-                    throw Corrupt(segment, position + cursor.Position, "a batch does not match its CRC");
-                }
-                if (!visitor.Visit(cursor))
-                {
-                    return;
-                }
+                throw Corrupt(segment, walk.Position, "a batch does not match its CRC");
             }
-            if (cursor.Outcome == BatchOutcome.Garbage)
+            if (!visitor.Visit(batch))
             {
-                throw Corrupt(segment, position + cursor.Position, "what follows is not a batch");
+                break;
             }
-            if (cursor.Position == 0 && cursor.Outcome == BatchOutcome.Short)
-            {
-                if (cursor.BytesNeeded > size - position || read < Math.Min(_block.Length, size - position))
-                {
-                    throw Corrupt(segment, position, "what follows is not a whole batch");
-                }
-                _block = new byte[Math.Max(cursor.BytesNeeded, _block.Length)];
-            }
-            position += cursor.Position;
+        }
+        _block = walk.Block;
+        if (walk.Fault is { } fault)
+        {
+            throw Corrupt(segment, walk.Position, fault);
         }
     }
 
-    private static CleaningException Corrupt(LogSegment segment, int position, string what) =>
+    private static CleaningException Corrupt(LogSegment segment, long position, string what) =>
         new($"segment {segment.BaseOffset}, position {position}: {what}");
 }

@@ -27,35 +27,23 @@ internal static class ProducerReplay
     {
         int position = segment.FindPosition(Math.Max(producers.LoadedOffset, segment.BaseOffset), out _);
         int size = segment.SizeBytes;
-        byte[] block = [];
-        while (position >= 0 && position < size)
+        if (position < 0 || position >= size)
         {
-            if (block.Length == 0)
+            return;
+        }
+        // What is no batch ends the walk: what reads the log will say so.
+        var walk = new SegmentWalk(segment.File, position, size, new byte[Math.Min(BlockBytes, size - position)]);
+        while (walk.MoveNext())
+        {
+            BatchCursor cursor = walk.Current;
+            if (cursor.Offset >= end)
             {
-                block = new byte[Math.Min(BlockBytes, size - position)];
+                return;
             }
-            int read = segment.File.Read(block.AsSpan(0, Math.Min(block.Length, size - position)), position);
-            var cursor = new BatchCursor(block.AsSpan(0, read));
-            while (cursor.MoveNext())
+            if (cursor.Magic >= RecordBatchHeader.Magic && cursor.Batch.LastOffset >= producers.LoadedOffset)
             {
-                if (cursor.Offset >= end)
-                {
-                    return;
-                }
-                if (cursor.Magic >= RecordBatchHeader.Magic && cursor.Batch.LastOffset >= producers.LoadedOffset)
-                {
-                    Enter(cursor.Batch, producers, indexInto: null);
-                    producers.Advance(cursor.Batch.NextOffset);
-                }
-            }
-            position += cursor.Position;
-            if (cursor.Position == 0)
-            {
-                if (cursor.Outcome != BatchOutcome.Short || cursor.BytesNeeded <= block.Length || cursor.BytesNeeded > size - position)
-                {
-                    return;   // no batch: what reads the log will say so
-                }
-                block = new byte[cursor.BytesNeeded];
+                Enter(cursor.Batch, producers, indexInto: null);
+                producers.Advance(cursor.Batch.NextOffset);
             }
         }
     }
