@@ -36,7 +36,8 @@ internal sealed partial class ReplicaManager
         Partitions = new PartitionTable(logs.Clock.Time);
         foreach (LogDirectory directory in logs.Directories)
         {
-            foreach ((TopicPartition partition, long offset) in ReadHighWatermarks(directory))
+            // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
+            foreach ((TopicPartition partition, long offset) in directory.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged))
             {
                 _checkpointed[partition] = offset;
             }
@@ -253,20 +254,6 @@ internal sealed partial class ReplicaManager
     /// <summary>Why a partition cannot be served here: held by nobody this broker knows, or led elsewhere.</summary>
     public static ErrorCode MissingPartitionError(MetadataImage metadata, string topic, int partition) =>
         metadata.Partition(topic, partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
-
-    private Dictionary<TopicPartition, long> ReadHighWatermarks(LogDirectory directory)
-    {
-        try
-        {
-            return directory.HighWatermarks.Read();
-        }
-        catch (InvalidDataException e)
-        {
-            // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
-            LogCheckpointDamaged(e.Message);
-            return [];
-        }
-    }
 
     [LoggerMessage(4001, LogLevel.Debug, "leading {Partition} in epoch {Epoch} from offset {Offset}", EventName = "BecameLeader")]
     private partial void LogBecameLeader(TopicPartition partition, int epoch, long offset);

@@ -18,8 +18,10 @@ internal sealed partial class LogManager
     private void LoadDirectory(LogDirectory directory)
     {
         List<(TopicPartition Partition, string Path)> found = FindLogs(directory);
+        // Kafka does the same with a damaged one: everything is recovered from the start, which costs time and loses nothing.
         var checkpoints = new LoadCheckpoints(
-            ReadCheckpoint(directory.RecoveryPoints), ReadCheckpoint(directory.LogStartOffsets), directory.LogEnds.Take());
+            directory.RecoveryPoints.ReadOrEmpty(LogCheckpointDamaged), directory.LogStartOffsets.ReadOrEmpty(LogCheckpointDamaged),
+            directory.LogEnds.Take());
         var progress = new RecoveryProgress(_clock, directory.Path);
         if (!directory.WasClean && found.Count > 0)
         {

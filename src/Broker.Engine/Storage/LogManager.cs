@@ -150,20 +150,6 @@ internal sealed partial class LogManager : IDisposable
         }
     }
 
-    private Dictionary<TopicPartition, long> ReadCheckpoint(OffsetCheckpoint checkpoint)
-    {
-        try
-        {
-            return checkpoint.Read();
-        }
-        catch (InvalidDataException e)
-        {
-            // Kafka does the same: everything is recovered from the start, which costs time and loses nothing.
-            LogCheckpointDamaged(e.Message);
-            return [];
-        }
-    }
-
     /// <summary>The log of a partition, made in the directory with the fewest where there is none. One that was made for a
     /// topic of the same name that is deleted since does not come back: it is taken away.</summary>
     public PartitionLog GetOrCreate(TopicPartition partition, Guid topicId)

@@ -57,6 +57,20 @@ internal sealed class OffsetCheckpoint(Disk disk, string path)
         return offsets;
     }
 
+    /// <summary>Reads the file; a damaged one is told of, and empty.</summary>
+    public Dictionary<TopicPartition, long> ReadOrEmpty(Action<string> damaged)
+    {
+        try
+        {
+            return Read();
+        }
+        catch (InvalidDataException e)
+        {
+            damaged(e.Message);
+            return [];
+        }
+    }
+
     private InvalidDataException Damaged(int line, string text, string what) =>
         new($"checkpoint {path} is damaged: line {line} '{text}' {what}");
 }

@@ -119,17 +119,7 @@ internal sealed partial class LogCleaner
         foreach (LogDirectory directory in _logs.Directories)
         {
             var file = new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets));
-            Dictionary<TopicPartition, long> offsets;
-            try
-            {
-                offsets = file.Read();
-            }
-            catch (InvalidDataException e)
-            {
-                LogCheckpointDamaged(e.Message);
-                offsets = [];
-            }
-            _checkpoints[directory.Path] = new Checkpoint(file, offsets);
+            _checkpoints[directory.Path] = new Checkpoint(file, file.ReadOrEmpty(LogCheckpointDamaged));
         }
     }
 
