@@ -1,3 +1,4 @@
+using Broker.Engine.Storage.Producers;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage;
@@ -188,21 +189,15 @@ internal sealed partial class PartitionLog
         foreach (LogSegment segment in segments)
         {
             segment.RenameTo(LogFileNames.DeletedSuffix);
-            foreach (string kind in s_sideFiles)
+            string snapshot = ProducerSnapshotFile.PathOf(_directory, segment.BaseOffset);
+            if (_disk.LengthOf(snapshot) >= 0)
             {
-                string path = LogFileNames.Segment(_directory, segment.BaseOffset, kind);
-                if (_disk.LengthOf(path) >= 0)
-                {
-                    _disk.Rename(path, path + LogFileNames.DeletedSuffix);
-                }
+                _disk.Rename(snapshot, snapshot + LogFileNames.DeletedSuffix);
             }
         }
         DropSnapshots(segments);
         Remove(segments, delayMs);
     }
-
-    /// <summary>Files of a segment that not every one has, and that are not kept open.</summary>
-    private static readonly string[] s_sideFiles = [LogFileNames.TransactionIndexSuffix, LogFileNames.SnapshotSuffix];
 
     private void Remove(LogSegment[] segments, long delayMs)
     {
@@ -222,10 +217,8 @@ internal sealed partial class PartitionLog
                     _disk.Delete(segment.File.Path);
                     _disk.Delete(segment.OffsetIndex.File.Path);
                     _disk.Delete(segment.TimeIndex.File.Path);
-                    foreach (string kind in s_sideFiles)
-                    {
-                        _disk.Delete(LogFileNames.Segment(directory, segment.BaseOffset, kind) + LogFileNames.DeletedSuffix);
-                    }
+                    _disk.Delete(segment.Transactions.Path);
+                    _disk.Delete(ProducerSnapshotFile.PathOf(directory, segment.BaseOffset) + LogFileNames.DeletedSuffix);
                 }
             }
             catch (IOException e)

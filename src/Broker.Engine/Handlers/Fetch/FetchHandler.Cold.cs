@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Broker.Engine.Storage;
-using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Handlers.Fetch;
 
@@ -24,10 +23,10 @@ internal sealed partial class FetchHandler
         foreach (ref FetchTarget target in operation.Targets)
         {
             int bytes = Math.Min(target.BytesMax, left);
-            if (bytes > 0 && Check(target, operation, out long end) == ErrorCode.None && target.FetchOffset < end)
+            // Whether the fetch may be answered is looked at when it is; here only what may lie on the disk counts.
+            if (bytes > 0 && target.Replica is { Role.IsLeader: true, Log: { } log } && target.FetchOffset < log.LogEndOffset)
             {
                 left -= bytes;
-                PartitionLog log = target.Replica!.Log;
                 if (log.WouldBlock(target.FetchOffset, bytes))
                 {
                     (cold ??= []).Add(new ColdRange(log, target.FetchOffset, bytes));

@@ -45,15 +45,15 @@ internal sealed record CleanableLog(PartitionLog Log, long FirstDirtyOffset, lon
         }
         firstUncleanable = SegmentStart(segments, firstUncleanable);
         (long clean, long cleanable) = (0, 0);
-        foreach (LogSegment segment in segments)
+        for (int i = 0; i < segments.Count; i++)
         {
-            if (segment.BaseOffset < firstDirty && IsBefore(segments, segment, firstDirty))
+            if (i + 1 < segments.Count && segments[i + 1].BaseOffset <= firstDirty)
             {
-                clean += segment.SizeBytes;
+                clean += segments[i].SizeBytes;
             }
-            else if (segment.BaseOffset < firstUncleanable)
+            else if (segments[i].BaseOffset < firstUncleanable)
             {
-                cleanable += segment.SizeBytes;
+                cleanable += segments[i].SizeBytes;
             }
         }
         long maxLag = Math.Max(log.Config.MaxCompactionLagMs, lag);
@@ -78,17 +78,5 @@ internal sealed record CleanableLog(PartitionLog Log, long FirstDirtyOffset, lon
             }
         }
         return segments[0].BaseOffset;
-    }
-
-    private static bool IsBefore(IReadOnlyList<LogSegment> segments, LogSegment segment, long offset)
-    {
-        for (int i = 0; i < segments.Count - 1; i++)
-        {
-            if (segments[i] == segment)
-            {
-                return segments[i + 1].BaseOffset <= offset;
-            }
-        }
-        return false;
     }
 }
