@@ -18,7 +18,6 @@ internal sealed partial class WorkerThreads : IDisposable
     private int _made;
     private readonly ILogger _logger;
     private int _idle;
-    private int _busy;
     private long _busySince;
     private long _busyTicks;
     private bool _stopped;
@@ -49,7 +48,7 @@ internal sealed partial class WorkerThreads : IDisposable
         {
             lock (_gate)
             {
-                return (_threads.Count - _idle, _threadsMax);
+                return (Busy, _threadsMax);
             }
         }
     }
@@ -61,7 +60,7 @@ internal sealed partial class WorkerThreads : IDisposable
         {
             lock (_gate)
             {
-                SetBusy(0);
+                Book();
                 return _busyTicks;
             }
         }
@@ -69,13 +68,15 @@ internal sealed partial class WorkerThreads : IDisposable
 
     public int ThreadsMax => _threadsMax;
 
-    /// <summary>Books the time since the last change. Under the gate.</summary>
-    private void SetBusy(int change)
+    /// <summary>Threads at work. Under the gate.</summary>
+    private int Busy => _threads.Count - _idle;
+
+    /// <summary>Books the time since the last change in how many are at work, before the next one. Under the gate.</summary>
+    private void Book()
     {
         long now = Stopwatch.GetTimestamp();
-        _busyTicks += _busy * (now - _busySince);
+        _busyTicks += Busy * (now - _busySince);
         _busySince = now;
-        _busy += change;
     }
 
     /// <summary>Sets how many threads there may be; those beyond end with the work they have.</summary>
@@ -106,8 +107,8 @@ internal sealed partial class WorkerThreads : IDisposable
             LogNoThread(_name, _threads.Count, e.Message);
             return;
         }
+        Book();
         _threads.Add(thread);
-        SetBusy(1);
     }
 
     /// <summary>Runs <paramref name="work"/> on one of the threads; after <see cref="Dispose"/> it is dropped.</summary>
@@ -173,23 +174,18 @@ internal sealed partial class WorkerThreads : IDisposable
         {
             while (_queue.Count == 0 || _threads.Count > _threadsMax)
             {
-                if (_stopped && _queue.Count == 0)
+                if (_threads.Count > _threadsMax || _stopped)
                 {
-                    SetBusy(-1);
-                    return null;
-                }
-                if (_threads.Count > _threadsMax)
-                {
+                    Book();
                     _threads.Remove(Thread.CurrentThread);
-                    SetBusy(-1);
                     Monitor.Pulse(_gate);   // the wake-up that it took may have been for work
                     return null;
                 }
+                Book();
                 _idle++;
-                SetBusy(-1);
                 Monitor.Wait(_gate);
+                Book();
                 _idle--;
-                SetBusy(1);
             }
             return _queue.Dequeue();
         }
