@@ -51,6 +51,14 @@ def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def go_first():
+    """Both brokers and the client alike are served before other work of the machine."""
+    try:
+        os.nice(-15)
+    except PermissionError:
+        log("not niced: other work on this machine shows in the latencies")
+
+
 def wait_for(port, process, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -213,10 +221,7 @@ def main():
     unknown = [r for r in args.rows if r not in PERF + EXTRA]
     if unknown:
         p.error(f"unknown rows {', '.join(unknown)}; there are {', '.join(PERF + EXTRA)}")
-    try:
-        os.nice(-15)   # both brokers and the client alike
-    except PermissionError:
-        log("not niced: other work on this machine shows in the latencies")
+    go_first()
     bench = Bench(args)
     try:
         for name in [OURS] + ([KAFKA] if os.access(os.path.join(args.peers, "bin", "kafka-kraft"), os.X_OK) else []):

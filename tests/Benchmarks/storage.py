@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from compare import KAFKA, OURS, Bench, log, median_of, wait_for
+from compare import KAFKA, OURS, Bench, go_first, log, median_of, wait_for
 
 ROWS = ["cold", "roll", "recovery", "open"]
 PORT = 29592
@@ -199,10 +199,7 @@ def main():
     rows = [r for r in args.rows.split(",") if r] or ROWS
     if unknown := [r for r in rows if r not in ROWS]:
         p.error(f"unknown rows {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    try:
-        os.nice(-15)
-    except PermissionError:
-        log("not niced: other work on this machine shows in the latencies")
+    go_first()
     storage = Storage(args)
     names = [OURS] + ([KAFKA] if os.access(os.path.join(args.peers, "bin", "kafka-kraft"), os.X_OK) else [])
     results = {name: {} for name in (OURS, KAFKA)}

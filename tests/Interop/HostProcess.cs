@@ -153,32 +153,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
     }
 
     /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
-    public static int FreePorts(int count)
-    {
-        while (true)
-        {
-            int first = Random.Shared.Next(s_ports.First, s_ports.Last - count);
-            var open = new List<TcpListener>();
-            try
-            {
-                for (int i = 0; i < count; i++)
-                {
-                    var listener = new TcpListener(IPAddress.Loopback, first + i);
-                    listener.Start();
-                    open.Add(listener);
-                }
-                return first;
-            }
-            catch (SocketException)
-            {
-                // one is taken; try elsewhere
-            }
-            finally
-            {
-                open.ForEach(l => l.Stop());
-            }
-        }
-    }
+    public static int FreePorts(int count) => Interop.FreePorts.InARow(count, s_ports.First, s_ports.Last);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);

@@ -1,9 +1,8 @@
-using System.Net;
-using System.Net.Sockets;
 using Broker.Client;
 using Broker.Engine.Admin;
 using Broker.Engine.Metadata;
 using Broker.Engine.Tests.Storage;
+using Interop;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Broker.Engine.Tests.Host;
@@ -26,7 +25,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
         fixture.Cluster = HostedCluster.Configure(
             new ClusterSettings
             {
-                Brokers = 3, Port = FreePorts(3), DataDirectory = fixture.DataDirectory, Layers = [("test", overrides)],
+                Brokers = 3, Port = FreePorts.InARow(3, 25_100, 25_900), DataDirectory = fixture.DataDirectory, Layers = [("test", overrides)],
             },
             TimeProvider.System, NullLoggerFactory.Instance);
         await fixture.Cluster.StartAsync(TestContext.Current.CancellationToken);
@@ -78,33 +77,5 @@ internal sealed class ClusterFixture : IAsyncDisposable
         (_admin as IDisposable)?.Dispose();
         await Cluster.DisposeAsync();
         _directory.Dispose();
-    }
-
-    private static int FreePorts(int count)
-    {
-        var random = new Random();
-        while (true)
-        {
-            int first = random.Next(25_100, 25_900);
-            var open = new List<TcpListener>();
-            try
-            {
-                for (int i = 0; i < count; i++)
-                {
-                    var listener = new TcpListener(IPAddress.Loopback, first + i);
-                    listener.Start();
-                    open.Add(listener);
-                }
-                return first;
-            }
-            catch (SocketException)
-            {
-                // one is taken; try elsewhere
-            }
-            finally
-            {
-                open.ForEach(l => l.Stop());
-            }
-        }
     }
 }

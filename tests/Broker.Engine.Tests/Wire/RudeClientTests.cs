@@ -37,13 +37,18 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
         }
     }
 
+    /// <summary>A topic, and a client that behaves, beside the one that does not.</summary>
+    private async Task<(TestCluster Cluster, TestTopic Topic, KafkaConnection Decent)> BeginAsync(bool portable)
+    {
+        TestCluster cluster = brokers[portable];
+        return (cluster, await cluster.NewTopicAsync(), await cluster.ConnectAsync());
+    }
+
     [Theory]
     [MemberData(nameof(Both))]
     public async Task Garbage_OfEveryKind_IsClosed(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         var random = new Random(5);
         byte[][] rude =
         [
@@ -94,9 +99,7 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
     [MemberData(nameof(Both))]
     public async Task Body_Missing_IsMalformedUnlessTheVersionHasNone(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         ApiVersionsResponse served = await decent.CallAsync<ApiVersionsRequest, ApiVersionsResponse>(new(), 0);
         foreach (ApiVersionsResponse.ApiVersion api in served.ApiKeys)
         {
@@ -123,9 +126,7 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
     [MemberData(nameof(Both))]
     public async Task Dribble_ByteByByte_IsServedAndHoldsNobodyUp(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         await using RawClient slow = cluster.ConnectRaw();
         foreach (byte b in RawClient.Frame(ApiKey.Produce, 9, Calls.ProduceRequest(topic, Calls.Batch(), 9)))
         {
@@ -140,9 +141,7 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
     [MemberData(nameof(Both))]
     public async Task ConnectionClosed_InTheMiddleOfAProduce_AppendsNothing(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         byte[] frame = RawClient.Frame(ApiKey.Produce, 9, Calls.ProduceRequest(topic, Calls.Batch(1, valueBytes: 500_000), 9));
         foreach (int cut in new[] { 1, 3, 4, 12, 100, 70_000, 300_000, frame.Length - 1 })
         {
@@ -163,9 +162,7 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
     [MemberData(nameof(Both))]
     public async Task ConnectionClosed_InTheMiddleOfALongPoll_LeavesNothingBehind(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         await ServesAsync(decent, topic);
         int before = cluster.Server().Connections.Count;
         for (int i = 0; i < 100; i++)
@@ -213,9 +210,7 @@ public class RudeClientTests(BothTransports brokers) : IClassFixture<BothTranspo
     [MemberData(nameof(Both))]
     public async Task NeverReading_Client_IsHeldBack(bool portable)
     {
-        TestCluster cluster = brokers[portable];
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
+        (TestCluster cluster, TestTopic topic, KafkaConnection decent) = await BeginAsync(portable);
         await decent.ProduceAsync(topic, Calls.Batch(1, valueBytes: 900_000));
         int before = cluster.Server().Connections.Count;
         byte[] fetch = RawClient.Frame(ApiKey.Fetch, 12, Calls.FetchRequest(topic, 0));
