@@ -52,6 +52,7 @@ internal static class AllHandlers
             new LeaderAndIsrHandler(broker.Replicas, broker.Config, () => broker.Membership.BrokerEpoch),
             new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
             new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
+            new AlterPartitionHandler(() => broker.Membership.Controller),
         ];
     }
 }
