@@ -67,6 +67,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
         { SessionOpened = Config.FollowAsync };
+        ControllerLine = new ControllerLine(
+            Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            environment.Time, _logger);
+        Membership.ControllerChanged = ControllerLine.Forget;
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
@@ -104,6 +108,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public WorkerThreads ColdReaders { get; }
 
     public ClusterMembership Membership { get; }
+
+    /// <summary>How this broker asks the controller for something.</summary>
+    public ControllerLine ControllerLine { get; }
 
     public LogManager Logs { get; }
 
@@ -292,6 +299,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
+        await ControllerLine.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
         Cleaner?.Dispose();

@@ -8,7 +8,7 @@ namespace Broker.Engine.Replication;
 internal sealed partial class ReplicaManager
 {
     /// <summary>LeaderAndIsr's type that names all partitions the broker should hold (Kafka: LeaderAndIsrRequest.Type.FULL).</summary>
-    private const sbyte FullRequest = 1;
+    public const sbyte FullRequest = 1;
 
     private readonly Dictionary<int, BrokerEndpoint> _liveLeaders = [];
 
