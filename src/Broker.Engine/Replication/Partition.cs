@@ -90,6 +90,21 @@ internal sealed partial class Partition
         return result;
     }
 
+    /// <summary>Waits until all in-sync replicas have what was appended.</summary>
+    /// <param name="requiredOffset">The offset after the last record.</param>
+    /// <param name="leaderEpoch">The epoch in which it was appended.</param>
+    /// <param name="timeoutMs">How long.</param>
+    public ValueTask<ErrorCode> WhenReplicatedAsync(long requiredOffset, int leaderEpoch, long timeoutMs)
+    {
+        if (IsDecided(requiredOffset, leaderEpoch, out ErrorCode error) || _context.ProducePurgatory is not { } purgatory)
+        {
+            return new(error);
+        }
+        var wait = new ReplicatedWait(this, requiredOffset, leaderEpoch);
+        purgatory.TryCompleteElseWatch(wait, [ProduceWatchers], timeoutMs);
+        return new(wait.Done);
+    }
+
     private ErrorCode CheckAppend(PartitionRole role, short acks) =>
         !role.IsLeader ? ErrorCode.NotLeaderOrFollower
         : acks == AllReplicas && IsUnderMinIsr(role) ? ErrorCode.NotEnoughReplicas : ErrorCode.None;

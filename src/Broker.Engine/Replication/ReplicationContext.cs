@@ -1,3 +1,4 @@
+using Broker.Engine.Purgatory;
 using Broker.Engine.Timing;
 
 namespace Broker.Engine.Replication;
@@ -25,6 +26,9 @@ internal sealed class ReplicationContext(int brokerId, MonotonicClock clock)
     /// <summary>Whether followers are told of a new high watermark at once (a replica selector sends consumers to them), not with
     /// the next records.</summary>
     public bool TellsHighWatermarkAtOnce { get; set; }
+
+    /// <summary>Where what is to be replicated is waited for.</summary>
+    public DelayedOperationPurgatory? ProducePurgatory { get; set; }
 
     /// <summary>Takes a proposal to the controller; called outside the partition's lock.</summary>
     public Action<Partition>? Propose { get; set; }

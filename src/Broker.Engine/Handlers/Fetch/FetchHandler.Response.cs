@@ -114,7 +114,15 @@ internal sealed partial class FetchHandler
                 }
             }
         }
-        replica.Topic.Metrics.Fetched(slice.Length);
+        if (operation.IsFollowerFetch)
+        {
+            replica.Topic.Metrics.Fetched(0);
+            _replicas.Partitions.AllTopics.Mark(Diagnostics.TopicMeter.ReplicationBytesOut, slice.Length);
+        }
+        else
+        {
+            replica.Topic.Metrics.Fetched(slice.Length);
+        }
         return slice.Length;
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
