@@ -8,6 +8,7 @@ using Broker.Engine.Diagnostics;
 using Broker.Engine.Groups;
 using Broker.Engine.Handlers;
 using Broker.Engine.Handlers.Fetch;
+using Broker.Engine.Handlers.Produce;
 using Broker.Engine.Metadata;
 using Broker.Engine.Network;
 using Broker.Engine.Purgatory;
@@ -67,6 +68,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
         { SessionOpened = Config.FollowAsync };
+        ControllerLine = new ControllerLine(
+            Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            environment.Time, _logger);
+        Membership.ControllerChanged = ControllerLine.Forget;
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
@@ -75,6 +80,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         TransportOptions options = TransportSetup.Options(config, _listeners);
         Transport = OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
+        ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
@@ -105,9 +111,14 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public ClusterMembership Membership { get; }
 
+    /// <summary>How this broker asks the controller for something.</summary>
+    public ControllerLine ControllerLine { get; }
+
     public LogManager Logs { get; }
 
     public ITransport Transport { get; }
+
+    public DelayedOperationPurgatory ProducePurgatory { get; }
 
     public DelayedOperationPurgatory FetchPurgatory { get; }
 
@@ -138,6 +149,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     /// <summary>The partitions held; from the start of the logs on.</summary>
     public ReplicaManager Replicas { get; private set; } = null!;
+
+    public ProduceHandler Produces { get; internal set; } = null!;
 
     /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
     public LogCleaner? Cleaner { get; private set; }
@@ -180,7 +193,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             throw new BrokerStartException(e.Message, e);
         }
         _opened = true;
-        Replicas = new ReplicaManager(Id, Logs, Transport.OwnerThreads, _logger);
+        StartReplication();
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
@@ -246,6 +259,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
+        Replicas.Fetchers?.Hurry();
         // A topic made again under its name has another id: what was committed of the old one is not of it.
         if (!ReferenceEquals(before.TopicNames, after.TopicNames))
         {
@@ -306,6 +320,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private async Task EndThreadsAsync()
     {
+        await StopReplicationAsync().ConfigureAwait(false);
+        await ControllerLine.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
         Cleaner?.Dispose();

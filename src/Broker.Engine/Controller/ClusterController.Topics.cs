@@ -7,9 +7,6 @@ namespace Broker.Engine.Controller;
 /// <summary>Topics that are made, grow, and are deleted.</summary>
 internal sealed partial class ClusterController
 {
-    /// <summary>State changes in one transaction: far below the megabyte that one may have.</summary>
-    private const int ChangesPerMulti = 500;
-
     /// <summary>Topics that clients see: those that are being deleted are hidden from the moment they are marked.</summary>
     private IEnumerable<ControlledTopic> Shown() => _topics.Values.Where(t => !_deleting.Contains(t.Name));
 
@@ -62,6 +59,7 @@ internal sealed partial class ClusterController
         {
             topic = new ControlledTopic(name, assignment.Id, watch!);
             _topics.Add(name, topic);
+            _names[topic.Id] = name;
         }
         foreach ((int index, var replicas) in assignment.Partitions)
         {
@@ -69,6 +67,7 @@ internal sealed partial class ClusterController
             {
                 var partition = new ControlledPartition(topic, index, replicas);
                 GetResult state = await _session.GetAsync(ClusterPaths.PartitionState(name, index), Stopping).ConfigureAwait(false);
+                topic.HasStates |= state.Error == CoordinationError.None;
                 partition.State = state.Error == CoordinationError.None
                     ? ClusterJson.ReadPartitionState(state.Data, state.Stat.Version) : null;
                 topic.Partitions.Add(index, partition);
@@ -109,54 +108,6 @@ internal sealed partial class ClusterController
         LogOnline(partitions.Count, partitions[0].Topic.Name);
     }
 
-    /// <summary>Writes new states on condition that this is still the controller, and takes them over.</summary>
-    private async Task<List<ControlledPartition>> CommitAsync(List<(ControlledPartition Partition, PartitionStateNode State)> changes)
-    {
-        for (int from = 0; from < changes.Count; from += ChangesPerMulti)
-        {
-            List<(ControlledPartition Partition, PartitionStateNode State)> some =
-                changes.GetRange(from, Math.Min(ChangesPerMulti, changes.Count - from));
-            var operations = new List<CoordinationOperation>
-            {
-                CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion),
-            };
-            var parents = new HashSet<string>(StringComparer.Ordinal);
-            foreach ((ControlledPartition partition, PartitionStateNode state) in some)
-            {
-                await AddWriteAsync(operations, parents, partition, state).ConfigureAwait(false);
-            }
-            MultiResult result = await _session.MultiAsync(operations, Stopping).ConfigureAwait(false);
-            result.Error.ThrowIfFailed(ClusterPaths.Topics);
-            Dictionary<string, int> versions = result.Results.ToDictionary(r => r.Path, r => r.Stat.Version, StringComparer.Ordinal);
-            foreach ((ControlledPartition partition, PartitionStateNode state) in some)
-            {
-                partition.State = state with { Version = versions[ClusterPaths.PartitionState(partition.Topic.Name, partition.Index)] };
-            }
-        }
-        return [.. changes.Select(c => c.Partition)];
-    }
-
-    private async Task AddWriteAsync(
-        List<CoordinationOperation> operations, HashSet<string> parents, ControlledPartition partition, PartitionStateNode state)
-    {
-        string topic = partition.Topic.Name;
-        string path = ClusterPaths.PartitionState(topic, partition.Index);
-        byte[] data = ClusterJson.PartitionState(state);
-        if (partition.State is { } known)
-        {
-            operations.Add(CoordinationOperation.Set(path, data, known.Version));
-            return;
-        }
-        string parent = ClusterPaths.Partitions(topic);
-        if (parents.Add(parent)
-            && (await _session.ExistsAsync(parent, Stopping).ConfigureAwait(false)).Error == CoordinationError.NoNode)
-        {
-            operations.Add(CoordinationOperation.Create(parent, default));
-        }
-        operations.Add(CoordinationOperation.Create(ClusterPaths.Partition(topic, partition.Index), default));
-        operations.Add(CoordinationOperation.Create(path, data));
-    }
-
     private async Task ReadDeletionsAsync()
     {
         ChildrenResult names = await _session.GetChildrenAsync(ClusterPaths.DeleteTopics, Stopping).ConfigureAwait(false);
@@ -180,6 +131,7 @@ internal sealed partial class ClusterController
         {
             return;
         }
+        _names.Remove(topic.Id);
         topic.Watch.Dispose();
         SendMetadata(_channels.Values, topic.Partitions.Values, isDeletion: true);
         foreach (BrokerChannel channel in _channels.Values)

@@ -24,6 +24,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
     private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<Guid, string> _names = [];
     private readonly Dictionary<int, BrokerChannel> _channels = [];
     private readonly HashSet<string> _deleting = new(StringComparer.Ordinal);
     private IDisposable? _electionWatch;
@@ -59,19 +60,52 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <summary>The lines to the brokers while it leads.</summary>
     public IReadOnlyList<BrokerChannel> Lines => _lines;
 
+    /// <summary>Called when <c>/controller</c> has changed; must not block.</summary>
+    public Action? ControllerChanged { get; init; }
+
     private CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Takes part in the election from now on.</summary>
     public async Task StartAsync()
     {
         _electionWatch = await _session.WatchAsync(
-            ClusterPaths.Controller, WatchKinds.Node, _ => Post(ControllerActivity.ControllerChange, ElectAsync), Stopping).ConfigureAwait(false);
+            ClusterPaths.Controller, WatchKinds.Node,
+            _ =>
+            {
+                ControllerChanged?.Invoke();
+                Post(ControllerActivity.ControllerChange, ElectAsync);
+            },
+            Stopping).ConfigureAwait(false);
         _running = Task.Run(RunAsync);
         Post(ControllerActivity.ControllerChange, ElectAsync);
     }
 
-    private void Post(ControllerActivity activity, Func<Task> work) =>
+    private bool Post(ControllerActivity activity, Func<Task> work) =>
         _events.Writer.TryWrite(new ControllerEvent(activity, work, _metrics.Queued()));
+
+    /// <summary>Has the event loop answer a question; <paramref name="notController"/> answers it where this broker does not
+    /// lead the cluster, or ceases to before it is done.</summary>
+    private async Task<T> AskAsync<T>(ControllerActivity activity, Func<Task<T>> work, Func<T> notController)
+    {
+        if (!_isActive)
+        {
+            return notController();
+        }
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isQueued = Post(activity, async () =>
+        {
+            try
+            {
+                answer.TrySetResult(_isActive ? await work().ConfigureAwait(false) : notController());
+            }
+            finally
+            {
+                answer.TrySetResult(notController());   // where the work failed: the next controller, or this one, is asked again
+            }
+        });
+        using CancellationTokenRegistration stop = Stopping.UnsafeRegister(_ => answer.TrySetResult(notController()), null);
+        return isQueued ? await answer.Task.ConfigureAwait(false) : notController();
+    }
 
     private async Task RunAsync()
     {
@@ -164,9 +198,11 @@ internal sealed partial class ClusterController : IAsyncDisposable
         await WatchAsync(ControllerActivity.BrokerChange, ClusterPaths.BrokerIds, ReadBrokersAsync).ConfigureAwait(false);
         await WatchAsync(ControllerActivity.TopicChange, ClusterPaths.Topics, ReadTopicsAsync).ConfigureAwait(false);
         await WatchAsync(ControllerActivity.TopicDeletion, ClusterPaths.DeleteTopics, ReadDeletionsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.IsrChange, ClusterPaths.IsrChanges, ReadIsrChangesAsync).ConfigureAwait(false);
         await LoadTopicsAsync().ConfigureAwait(false);
         await ReadBrokersAsync().ConfigureAwait(false);
         await ReadDeletionsAsync().ConfigureAwait(false);
+        await ReadIsrChangesAsync().ConfigureAwait(false);
     }
 
     private async Task WatchAsync(ControllerActivity activity, string path, Func<Task> read)
@@ -189,6 +225,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
             topic.Watch.Dispose();
         }
         _topics.Clear();
+        _names.Clear();
         _deleting.Clear();
         BrokerChannel[] channels = [.. _channels.Values];
         _channels.Clear();

@@ -56,6 +56,9 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     /// <summary>Called with each new session, before the broker registers on it.</summary>
     public Func<ICoordinationSession, Task>? SessionOpened { get; set; }
 
+    /// <summary>Called when another broker, or none, has become the controller.</summary>
+    public Action? ControllerChanged { get; set; }
+
     /// <summary>Opens the session; the broker is not registered yet.</summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
@@ -99,7 +102,8 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
-        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _logger);
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _logger)
+        { ControllerChanged = ControllerChanged };
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
     }

@@ -13,6 +13,9 @@ internal sealed class ControlledTopic(string name, Guid id, IDisposable watch)
     /// <summary>Watches the topic's node for added partitions.</summary>
     public IDisposable Watch { get; } = watch;
 
+    /// <summary>Whether a state of one of its partitions was seen in the tree.</summary>
+    public bool HasStates { get; set; }
+
     public SortedDictionary<int, ControlledPartition> Partitions { get; } = [];
 }
 
