@@ -6,6 +6,8 @@ Called by `./bench cluster`. Each row runs on both and prints both with their ra
   acks5k    5,000 requests a second of 100 B with acks=all: latency and CPU
   failover  --partitions led by each broker, each broker a process of its own; one is killed with -9: until every partition has a leader
             again, and until every one of them takes a record; the session timeout (--session seconds) is the same on both
+  stop      Debian's librdkafka (python3-confluent-kafka) with acks=all at 2,000 records a second while a broker is stopped with SIGTERM: errors, and latency before
+            and while it goes
 """
 import argparse
 import json
@@ -18,7 +20,7 @@ import time
 
 from compare import HOST, KAFKA, OURS, Bench, go_first, log, median_of, wait_for
 
-ROWS = ["acks16", "acks1m", "acks5k", "failover"]
+ROWS = ["acks16", "acks1m", "acks5k", "failover", "stop"]
 PORT = 29692
 ZOOKEEPER = PORT + 60
 
@@ -163,6 +165,26 @@ class Cluster:
         self.stop()
         return {"partitions": len(led), "leaders s": leaders, "written s": written}
 
+    def stop_one(self, name):
+        pids = self.start(name, hosts=3)
+        self.kwire.create_topic(self.boot, "steady", 12, rf=3, configs={"min.insync.replicas": "2"})
+        time.sleep(2)
+        producer = subprocess.Popen(["/usr/bin/python3", os.path.abspath(__file__), "--peers", self.args.peers, "--client", self.boot],
+                                    stdout=subprocess.PIPE, text=True)
+        time.sleep(8)
+        began = time.monotonic()
+        os.kill(pids[2], signal.SIGTERM)
+        while os.path.exists(f"/proc/{pids[2]}") and open(f"/proc/{pids[2]}/stat").read().rsplit(")", 1)[1].split()[0] != "Z":
+            time.sleep(0.01)
+        ended = time.monotonic()
+        lines = [line.split(" ") for line in producer.communicate()[0].splitlines()]
+        before = sorted(float(took) for at, took, _ in lines if began - 5 < float(at) < began - 0.5)
+        while_ = sorted(float(took) for at, took, _ in lines if began - 0.1 < float(at) < ended + 1)
+        self.stop()
+        return {"errors": sum(1 for line in lines if line[2]), "stop s": ended - began,
+                "p99.9 ms before": before[int(len(before) * 0.999)] * 1000, "p99.9 ms while": while_[int(len(while_) * 0.999)] * 1000,
+                "max ms while": while_[-1] * 1000}
+
     def write(self, partitions):
         """Until each of these partitions took a record with acks=all."""
         batch = self.kwire.one_record(b"x")
@@ -201,6 +223,27 @@ class Cluster:
         return done
 
 
+def client(boot, topic, seconds):
+    """Produces and prints a line each: when the record was sent, how long its acknowledgement took (s), error or nothing."""
+    from confluent_kafka import Producer
+    out = []
+
+    def report(at):
+        return lambda error, message: out.append((at, time.monotonic() - at, error.name() if error else ""))
+    producer = Producer({"bootstrap.servers": boot, "acks": "all", "linger.ms": 0, "enable.idempotence": True,
+                         "topic.metadata.refresh.interval.ms": 60000})
+    began, n = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        producer.poll(0)
+        while n < (time.monotonic() - began) * 2000:
+            producer.produce(topic, b"x" * 100, partition=n % 12, on_delivery=report(time.monotonic()))
+            n += 1
+        time.sleep(0.0005)
+    producer.flush(60)
+    for line in out:
+        print("%.6f %.6f %s" % line)
+
+
 def errors(r):
     e = r.get("errors") or 0
     return e if isinstance(e, int) else len(e)
@@ -216,7 +259,11 @@ def main():
     parser.add_argument("--session", type=int, default=6)
     parser.add_argument("--only", choices=[OURS, KAFKA])
     parser.add_argument("--out", default="")
+    parser.add_argument("--client", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.client:
+        client(args.client, "steady", 18)
+        return
     go_first()
     rows = [r for r in args.rows.split(",") if r] or ROWS
     results = {}
@@ -224,7 +271,7 @@ def main():
         for name in [args.only] if args.only else [OURS, KAFKA]:
             cluster = Cluster(args)
             try:
-                results.setdefault(row, {})[name] = getattr(cluster, row)(name)
+                results.setdefault(row, {})[name] = getattr(cluster, "stop_one" if row == "stop" else row)(name)
             finally:
                 cluster.stop()
                 shutil.rmtree(cluster.bench.work, ignore_errors=True)
