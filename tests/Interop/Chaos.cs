@@ -27,15 +27,16 @@ internal static class Chaos
 
     /// <summary>Holds the log against what was acknowledged.</summary>
     public static async Task VerifyAsync(
-        Func<int, int> portOf, List<(int Partition, long Number, long Offset)> acknowledged, string what)
+        Func<int, int> portOf, List<(int Partition, long Number, long Offset)> acknowledged, string what, string topic = Topic,
+        int partitions = Partitions)
     {
         long lost = 0;
         long duplicated = 0;
         long outOfOrder = 0;
-        for (int partition = 0; partition < Partitions; partition++)
+        for (int partition = 0; partition < partitions; partition++)
         {
-            int leader = await NumberedLog.LeaderAsync(await ConnectAsync(portOf(0)), Topic, partition);
-            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(await ConnectAsync(portOf(leader)), Topic, partition);
+            int leader = await NumberedLog.LeaderAsync(await ConnectAsync(portOf(0)), topic, partition);
+            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(await ConnectAsync(portOf(leader)), topic, partition);
             duplicated += records.Count - records.DistinctBy(r => r.Value).Count();
             outOfOrder += records.Zip(records.Skip(1)).Count(pair => pair.Second.Value <= pair.First.Value);
             Dictionary<long, long> byOffset = records.ToDictionary(r => r.Offset, r => r.Value);
