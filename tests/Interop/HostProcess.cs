@@ -1,16 +1,12 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 namespace Interop;
 
 /// <summary>The built host, run as an operator runs it, on ports and a directory of its own.</summary>
-internal sealed partial class HostProcess : IAsyncDisposable
+internal sealed class HostProcess : IAsyncDisposable
 {
-    private const int SigTerm = 15;
-    private const int SigKill = 9;
-
     /// <summary>Where free ports are looked for; INTEROP_PORTS=first-last narrows it.</summary>
     private static readonly (int First, int Last) s_ports =
         Environment.GetEnvironmentVariable("INTEROP_PORTS") is { Length: > 0 } range && range.Split('-') is [var first, var last]
@@ -124,7 +120,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
     /// <summary>kill -9: no chance to write anything.</summary>
     public async Task KillAsync()
     {
-        _ = Kill(_process.Id, SigKill);
+        Signals.Kill(_process.Id);
         await _process.WaitForExitAsync();
     }
 
@@ -133,7 +129,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
     public async Task<(int ExitCode, TimeSpan Took)> StopAsync()
     {
         long began = Stopwatch.GetTimestamp();
-        _ = Kill(_process.Id, SigTerm);
+        Signals.Terminate(_process.Id);
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         await _process.WaitForExitAsync(timeout.Token);
         return (_process.ExitCode, Stopwatch.GetElapsedTime(began));
@@ -154,9 +150,6 @@ internal sealed partial class HostProcess : IAsyncDisposable
 
     /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
     public static int FreePorts(int count) => Interop.FreePorts.InARow(count, s_ports.First, s_ports.Last);
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int pid, int signal);
 }
 
 /// <summary>One default host that the tests of a class share, or a broker that runs already

@@ -77,14 +77,7 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
     private Task<KafkaConnection> ConnectAsync(int broker) => KafkaConnection.ConnectAsync(
         "127.0.0.1", host.Port + broker, "raw", TimeSpan.FromSeconds(10), CancellationToken.None);
 
-    private async Task<int> LeaderAsync(int partition)
-    {
-        await using KafkaConnection any = await ConnectAsync(0);
-        var request = new MetadataRequest { AllowAutoTopicCreation = false, Topics = [] };
-        request.Topics!.Add(new() { Name = topic });
-        MetadataResponse response = await any.SendAsync<MetadataRequest, MetadataResponse>(request, 9, CancellationToken.None);
-        return response.Topics[0].Partitions.First(p => p.PartitionIndex == partition).LeaderId;
-    }
+    private async Task<int> LeaderAsync(int partition) => await NumberedLog.LeaderAsync(await ConnectAsync(0), topic, partition);
 
     /// <summary>Reads everything and compares it with what was acknowledged.</summary>
     public async Task<(long Read, long Lost, long Duplicated, long OutOfOrder)> VerifyAsync()
@@ -95,7 +88,7 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
         long outOfOrder = 0;
         for (int partition = 0; partition < partitions; partition++)
         {
-            List<(long Offset, long Value)> records = await ReadAsync(partition);
+            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(await ConnectAsync(await LeaderAsync(partition)), topic, partition);
             read += records.Count;
             duplicated += records.Count - records.DistinctBy(r => r.Value).Count();
             outOfOrder += records.Zip(records.Skip(1)).Count(pair => pair.Second.Value <= pair.First.Value || pair.Second.Offset != pair.First.Offset + 1);
@@ -103,50 +96,5 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
             lost += _acknowledged[partition].Count(a => byOffset.GetValueOrDefault(a.Value.Offset, -1) != a.Key);
         }
         return (read, lost, duplicated, outOfOrder);
-    }
-
-    private async Task<List<(long Offset, long Value)>> ReadAsync(int partition)
-    {
-        await using KafkaConnection connection = await ConnectAsync(await LeaderAsync(partition));
-        var found = new List<(long, long)>();
-        long next = 0;
-        while (true)
-        {
-            var request = new FetchRequest { MaxWaitMs = 0, MinBytes = 1, MaxBytes = 8 << 20, SessionEpoch = -1 };
-            var asked = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(topic) };
-            asked.Partitions.Add(new() { Partition = partition, FetchOffset = next, PartitionMaxBytes = 8 << 20, CurrentLeaderEpoch = -1 });
-            request.Topics.Add(asked);
-            FetchResponse response = await connection.SendAsync<FetchRequest, FetchResponse>(request, 11, CancellationToken.None);
-            FetchResponse.PartitionData data = response.Responses[0].Partitions[0];
-            Assert.Equal(ErrorCode.None, data.ErrorCode);
-            long before = next;
-            next = Decode(data.Records.Memory.Span, next, found);
-            if (next == before)
-            {
-                Assert.Equal(data.HighWatermark, next);
-                return found;
-            }
-        }
-    }
-
-    private static long Decode(ReadOnlySpan<byte> bytes, long next, List<(long, long)> found)
-    {
-        var codecs = new RecordCodecs();
-        var batches = new BatchCursor(bytes);
-        while (batches.MoveNext())
-        {
-            Assert.True(batches.Batch.IsCrcValid());
-            using var records = new RecordCursor(batches.Batch, codecs);
-            while (records.MoveNext())
-            {
-                if (records.Current.Offset >= next)
-                {
-                    string value = Encoding.ASCII.GetString(records.Current.Value.Span).TrimEnd('.');
-                    found.Add((records.Current.Offset, long.Parse(value, CultureInfo.InvariantCulture)));
-                }
-            }
-            next = batches.Batch.LastOffset + 1;
-        }
-        return next;
     }
 }

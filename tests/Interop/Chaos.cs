@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Net;
+using Broker.Client;
+
+namespace Interop;
+
+/// <summary>What the tests of faults share: how many, the topic, and the check at the end.</summary>
+internal static class Chaos
+{
+    public const int Partitions = 6;
+    public const string Topic = "kept";
+
+    public static int Seed => int.TryParse(Environment.GetEnvironmentVariable("CHAOS_SEED"), out int given) ? given : 7;
+
+    public static int Faults(int usual) => int.TryParse(Environment.GetEnvironmentVariable("FAULTS"), out int given) ? given : usual;
+
+    /// <summary>Three replicas, of which two must be in sync.</summary>
+    public static async Task MakeTopicAsync(HttpClient http)
+    {
+        using HttpResponseMessage made = await Rest.PostAsync(http, "/api/v1/topics",
+            $$$"""{"name":"{{{Topic}}}","partitions":{{{Partitions}}},"replicationFactor":3,"config":{"min.insync.replicas":"2"}}""");
+        Assert.True(made.StatusCode == HttpStatusCode.Created, await made.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    public static string Count(Dictionary<string, int> done) =>
+        string.Join(", ", done.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key} {d.Value}"));
+
+    /// <summary>Holds the log against what was acknowledged.</summary>
+    public static async Task VerifyAsync(
+        Func<int, int> portOf, List<(int Partition, long Number, long Offset)> acknowledged, string what, string topic = Topic,
+        int partitions = Partitions)
+    {
+        long lost = 0;
+        long duplicated = 0;
+        long outOfOrder = 0;
+        for (int partition = 0; partition < partitions; partition++)
+        {
+            int leader = await NumberedLog.LeaderAsync(await ConnectAsync(portOf(0)), topic, partition);
+            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(await ConnectAsync(portOf(leader)), topic, partition);
+            duplicated += records.Count - records.DistinctBy(r => r.Value).Count();
+            outOfOrder += records.Zip(records.Skip(1)).Count(pair => pair.Second.Value <= pair.First.Value);
+            Dictionary<long, long> byOffset = records.ToDictionary(r => r.Offset, r => r.Value);
+            lost += acknowledged.Count(a => a.Partition == partition && byOffset.GetValueOrDefault(a.Offset, -1) != a.Number);
+        }
+        string figures = string.Create(CultureInfo.InvariantCulture,
+            $"seed {Seed}: {what}; lost {lost}, duplicated {duplicated}, out of order {outOfOrder}");
+        TestContext.Current.TestOutputHelper?.WriteLine(figures);
+        TestContext.Current.SendDiagnosticMessage(figures);
+        Assert.True((lost, duplicated, outOfOrder) == (0, 0, 0), figures);
+    }
+
+    private static Task<KafkaConnection> ConnectAsync(int port) => KafkaConnection.ConnectAsync(
+        "127.0.0.1", port, "verifier", TimeSpan.FromSeconds(10), CancellationToken.None);
+}
