@@ -8,6 +8,7 @@ using Broker.Engine.Diagnostics;
 using Broker.Engine.Groups;
 using Broker.Engine.Handlers;
 using Broker.Engine.Handlers.Fetch;
+using Broker.Engine.Handlers.Produce;
 using Broker.Engine.Metadata;
 using Broker.Engine.Network;
 using Broker.Engine.Purgatory;
@@ -81,6 +82,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         TransportOptions options = TransportSetup.Options(config, _listeners);
         Transport = OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
+        ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
@@ -120,6 +122,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public ITransport Transport { get; }
 
+    public DelayedOperationPurgatory ProducePurgatory { get; }
+
     public DelayedOperationPurgatory FetchPurgatory { get; }
 
     public DelayedOperationPurgatory TopicPurgatory { get; }
@@ -149,6 +153,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     /// <summary>The partitions held; from the start of the logs on.</summary>
     public ReplicaManager Replicas { get; private set; } = null!;
+
+    public ProduceHandler Produces { get; internal set; } = null!;
 
     /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
     public LogCleaner? Cleaner { get; private set; }
@@ -191,7 +197,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             throw new BrokerStartException(e.Message, e);
         }
         _opened = true;
-        Replicas = new ReplicaManager(Id, Logs, Transport.OwnerThreads, _logger);
+        StartReplication();
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
@@ -257,6 +263,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
+        Replicas.Fetchers?.Hurry();
         // A topic made again under its name has another id: what was committed of the old one is not of it.
         if (!ReferenceEquals(before.TopicNames, after.TopicNames))
         {
@@ -307,14 +314,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         await HandOverAsync(alongside).ConfigureAwait(false);
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
-        await ControllerLine.DisposeAsync().ConfigureAwait(false);
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await StopScheduleAsync().ConfigureAwait(false);
-        Cleaner?.Dispose();
-        Transport.Dispose();
-        ColdReaders.Dispose();
-        Workers.Dispose();
-        Timers.Dispose();
+        await EndThreadsAsync().ConfigureAwait(false);
         if (_opened)
         {
             Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
@@ -324,6 +324,36 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             Logs.Dispose();   // what was locked before the start failed
         }
         LogStopped(Id);
+    }
+
+    private async Task EndThreadsAsync()
+    {
+        await StopReplicationAsync().ConfigureAwait(false);
+        await ControllerLine.DisposeAsync().ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await StopScheduleAsync().ConfigureAwait(false);
+        Cleaner?.Dispose();
+        Transport.Dispose();
+        ColdReaders.Dispose();
+        Workers.Dispose();
+        Timers.Dispose();
+    }
+
+    /// <summary>Ends as a killed process does: nobody is told, nothing is flushed or marked, and the session expires in its own
+    /// time.</summary>
+    /// <returns>The session that was left open.</returns>
+    public async Task<ICoordinationSession?> AbandonAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return null;
+        }
+        Transport.Dispose();
+        ICoordinationSession? session = await Membership.AbandonAsync().ConfigureAwait(false);
+        await EndThreadsAsync().ConfigureAwait(false);
+        Logs.Dispose();
+        LogAbandoned(Id);
+        return session;
     }
 
     public async ValueTask DisposeAsync()
@@ -337,6 +367,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
     private partial void LogStopped(int id);
+
+    [LoggerMessage(3, LogLevel.Warning, "broker {Id} was ended hard: it has flushed nothing and told nobody", EventName = "Abandoned")]
+    private partial void LogAbandoned(int id);
 }
 
 /// <summary>A broker cannot start; the message is one line for the operator.</summary>
