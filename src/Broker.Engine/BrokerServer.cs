@@ -66,12 +66,14 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background = new BrokerBackground(Workers, environment.Time, _logger);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
-            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
+            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            new ControllerSetup(Config, environment.NewRandom()), environment.Time, _logger)
         { SessionOpened = Config.FollowAsync };
         ControllerLine = new ControllerLine(
             Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
             environment.Time, _logger);
         Membership.ControllerChanged = ControllerLine.Forget;
+        ReplicaAdministration = new ReplicaAdministration(() => Membership.Controller, ControllerLine);
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
@@ -114,6 +116,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     /// <summary>How this broker asks the controller for something.</summary>
     public ControllerLine ControllerLine { get; }
+
+    public ReplicaAdministration ReplicaAdministration { get; }
 
     public LogManager Logs { get; }
 
@@ -285,6 +289,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             TakeDynamicConfig();
             Logs.UpdateConfigs();
         }
+        Membership.Controller?.OnConfigChanged(change.Topic);
     }
 
     /// <summary>Lets what does not look at the configuration by itself go by the dynamic values.</summary>
@@ -301,13 +306,16 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>
-    public async Task StopAsync()
+    /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
+    /// recovery.</summary>
+    /// <param name="alongside">Brokers that stop at the same time.</param>
+    public async Task StopAsync(IReadOnlySet<int> alongside)
     {
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
         {
             return;
         }
+        await HandOverAsync(alongside).ConfigureAwait(false);
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
         await EndThreadsAsync().ConfigureAwait(false);
@@ -354,7 +362,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync(new HashSet<int>()).ConfigureAwait(false);
         _stopping.Dispose();
     }
 
