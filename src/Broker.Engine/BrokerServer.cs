@@ -84,6 +84,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
+        DeleteRecordsPurgatory = new DelayedOperationPurgatory("DeleteRecords", Timers.NewTimer("DeleteRecords"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
         HeartbeatPurgatory = new DelayedOperationPurgatory("Heartbeat", Timers.NewTimer("Heartbeat"));
@@ -125,6 +126,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public DelayedOperationPurgatory ProducePurgatory { get; }
 
     public DelayedOperationPurgatory FetchPurgatory { get; }
+
+    public DelayedOperationPurgatory DeleteRecordsPurgatory { get; }
 
     public DelayedOperationPurgatory TopicPurgatory { get; }
 
@@ -296,6 +299,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
         _logOptions.ProducerExpirationMs = Config.Current.Long("producer.id.expiration.ms");
         TransportSetup.Update(Transport.Quotas, Config.Current);
+        TakeReplicationConfig();
         if (_schedule.Count > 0)
         {
             ConfigureCleaner();
