@@ -66,12 +66,14 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background = new BrokerBackground(Workers, environment.Time, _logger);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
-            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
+            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            new ControllerSetup(Config, environment.NewRandom()), environment.Time, _logger)
         { SessionOpened = Config.FollowAsync };
         ControllerLine = new ControllerLine(
             Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
             environment.Time, _logger);
         Membership.ControllerChanged = ControllerLine.Forget;
+        ReplicaAdministration = new ReplicaAdministration(() => Membership.Controller, ControllerLine);
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
@@ -82,6 +84,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
+        DeleteRecordsPurgatory = new DelayedOperationPurgatory("DeleteRecords", Timers.NewTimer("DeleteRecords"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
         HeartbeatPurgatory = new DelayedOperationPurgatory("Heartbeat", Timers.NewTimer("Heartbeat"));
@@ -114,6 +117,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>How this broker asks the controller for something.</summary>
     public ControllerLine ControllerLine { get; }
 
+    public ReplicaAdministration ReplicaAdministration { get; }
+
     public LogManager Logs { get; }
 
     public ITransport Transport { get; }
@@ -121,6 +126,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public DelayedOperationPurgatory ProducePurgatory { get; }
 
     public DelayedOperationPurgatory FetchPurgatory { get; }
+
+    public DelayedOperationPurgatory DeleteRecordsPurgatory { get; }
 
     public DelayedOperationPurgatory TopicPurgatory { get; }
 
@@ -282,6 +289,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             TakeDynamicConfig();
             Logs.UpdateConfigs();
         }
+        Membership.Controller?.OnConfigChanged(change.Topic);
     }
 
     /// <summary>Lets what does not look at the configuration by itself go by the dynamic values.</summary>
@@ -291,19 +299,23 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
         _logOptions.ProducerExpirationMs = Config.Current.Long("producer.id.expiration.ms");
         TransportSetup.Update(Transport.Quotas, Config.Current);
+        TakeReplicationConfig();
         if (_schedule.Count > 0)
         {
             ConfigureCleaner();
         }
     }
 
-    /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>
-    public async Task StopAsync()
+    /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
+    /// recovery.</summary>
+    /// <param name="alongside">Brokers that stop at the same time.</param>
+    public async Task StopAsync(IReadOnlySet<int> alongside)
     {
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
         {
             return;
         }
+        await HandOverAsync(alongside).ConfigureAwait(false);
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
         await EndThreadsAsync().ConfigureAwait(false);
@@ -350,7 +362,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync(new HashSet<int>()).ConfigureAwait(false);
         _stopping.Dispose();
     }
 

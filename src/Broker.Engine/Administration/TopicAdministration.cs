@@ -74,7 +74,10 @@ internal sealed class TopicAdministration(
         CoordinationError written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
         if (written == CoordinationError.NodeExists)
         {
-            await WaitForDeletionAsync(plan.Name, cancellationToken).ConfigureAwait(false);
+            if (!await WaitForDeletionAsync(plan.Name, cancellationToken).ConfigureAwait(false))
+            {
+                return MadeTopic.Refused(ErrorCode.TopicAlreadyExists, $"Topic '{plan.Name}' is marked for deletion.");
+            }
             written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
         }
         return written switch
@@ -101,7 +104,8 @@ internal sealed class TopicAdministration(
 
     /// <summary>A topic that was deleted is gone for clients before it has left the tree: whoever makes it again at once waits
     /// for that.</summary>
-    private async Task WaitForDeletionAsync(string name, CancellationToken cancellationToken)
+    /// <returns>False where a broker with a replica is away: the topic is not gone before it has come back.</returns>
+    private async Task<bool> WaitForDeletionAsync(string name, CancellationToken cancellationToken)
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         string mark = ClusterPaths.DeleteTopic(name);
@@ -122,9 +126,10 @@ internal sealed class TopicAdministration(
             }
             catch (TimeoutException)
             {
-                // a broker with a replica is away: the topic is not gone yet
+                return false;
             }
         }
+        return true;
     }
 
     private static Outcome CheckName(string name, MetadataImage image)

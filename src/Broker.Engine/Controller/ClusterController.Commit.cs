@@ -8,6 +8,8 @@ internal sealed partial class ClusterController
     /// <summary>State changes in one transaction: far below the megabyte that one may have.</summary>
     private const int ChangesPerMulti = 500;
 
+    private const int ReadsAtOnce = 1000;
+
     /// <summary>Writes new states on condition that this is still the controller, and takes them over. Transactions are on
     /// their way at the same time. A partition whose state another has changed meanwhile is read again and left as it is.</summary>
     /// <returns>The partitions whose state was written.</returns>
@@ -16,6 +18,7 @@ internal sealed partial class ClusterController
     private async Task<List<ControlledPartition>> CommitAsync(List<(ControlledPartition Partition, PartitionStateNode State)> changes)
     {
         var done = new List<ControlledPartition>(changes.Count);
+        changes = [.. changes.Select(c => (c.Partition, c.State with { ControllerEpoch = _epoch }))];
         while (changes.Count > 0)
         {
             var parents = new HashSet<string>(StringComparer.Ordinal);
@@ -69,6 +72,27 @@ internal sealed partial class ClusterController
             transaction.Add(partition, CoordinationOperation.Create(path, data));
         }
         return transaction;
+    }
+
+    /// <summary>Reads many nodes, with the requests on their way at the same time.</summary>
+    private async Task<GetResult[]> GetAllAsync(IReadOnlyList<string> paths)
+    {
+        var results = new GetResult[paths.Count];
+        var running = new List<Task<GetResult>>(Math.Min(paths.Count, ReadsAtOnce));
+        for (int from = 0; from < paths.Count; from += ReadsAtOnce)
+        {
+            int to = Math.Min(paths.Count, from + ReadsAtOnce);
+            for (int i = from; i < to; i++)
+            {
+                running.Add(_session.GetAsync(paths[i], Stopping).AsTask());
+            }
+            for (int i = from; i < to; i++)
+            {
+                results[i] = await running[i - from].ConfigureAwait(false);
+            }
+            running.Clear();
+        }
+        return results;
     }
 
     /// <summary>What is left to write of a transaction that was refused: all but the change that stood in the way.</summary>

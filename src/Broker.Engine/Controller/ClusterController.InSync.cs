@@ -42,20 +42,33 @@ internal sealed partial class ClusterController
                     asked.Add((answer, found));
                     if (next is not null)
                     {
-                        changes.Add((found, next with { ControllerEpoch = _epoch }));
+                        changes.Add((found, next));
                     }
                 }
             }
             response.Topics.Add(answers);
         }
         List<ControlledPartition> changed = await CommitAsync(changes).ConfigureAwait(false);
+        // A change that another was quicker than is refused; so the answer tells of states that hold.
         HashSet<ControlledPartition> refused = [.. changes.Select(c => c.Partition).Except(changed)];
         foreach ((AlterPartitionResponse.PartitionData answer, ControlledPartition partition) in asked)
         {
             Answer(answer, partition, refused.Contains(partition));
         }
-        SendMetadata(_channels.Values, changed);
+        await TellInSyncAsync(changed).ConfigureAwait(false);
         return response;
+    }
+
+    /// <summary>Leaders know of their in-sync replicas already; clients are told.</summary>
+    private Task TellInSyncAsync(IReadOnlyCollection<ControlledPartition> changed)
+    {
+        var batch = new ControllerBatch();
+        foreach (ControlledPartition partition in changed)
+        {
+            batch.Metadata(partition);
+        }
+        batch.Send(NewSender());
+        return EndReassignmentsAsync(changed);
     }
 
     private static void Answer(AlterPartitionResponse.PartitionData answer, ControlledPartition partition, bool isRefused)
@@ -82,24 +95,21 @@ internal sealed partial class ClusterController
         _topics.TryGetValue(name, out ControlledTopic? topic) && !_deleting.Contains(name) ? topic : null;
 
     /// <summary>Epoch of a live broker that does not shut down; null of any other.</summary>
-    private long? EpochOf(int broker) => _channels.TryGetValue(broker, out BrokerChannel? channel) ? channel.Epoch : null;
+    private long? EpochOf(int broker) =>
+        _channels.TryGetValue(broker, out BrokerChannel? channel) && !_shuttingDown.Contains(broker) ? channel.Epoch : null;
 
     /// <summary>Reads the states that brokers say they have changed, and tells all brokers (Kafka: IsrChangeNotification).</summary>
     private async Task ReadIsrChangesAsync()
     {
         ChildrenResult notes = await _session.GetChildrenAsync(ClusterPaths.IsrChanges, Stopping).ConfigureAwait(false);
         notes.Error.ThrowIfFailed(ClusterPaths.IsrChanges);
+        string[] paths = [.. notes.Children.Select(n => $"{ClusterPaths.IsrChanges}/{n}")];
         var changed = new HashSet<ControlledPartition>();
-        foreach (string note in notes.Children)
+        foreach (GetResult node in await GetAllAsync(paths).ConfigureAwait(false))
         {
-            GetResult node = await _session.GetAsync($"{ClusterPaths.IsrChanges}/{note}", Stopping).ConfigureAwait(false);
-            if (node.Error != CoordinationError.None)
+            foreach (TopicPartition named in node.Error == CoordinationError.None ? ReadOr(node.Data, ClusterJson.ReadPartitions, []) : [])
             {
-                continue;
-            }
-            foreach (TopicPartition named in ClusterJson.ReadPartitions(node.Data))
-            {
-                if (Find(named.Topic)?.Partitions.GetValueOrDefault(named.Partition) is { } partition)
+                if (Find(named.Topic)?.Partitions.GetValueOrDefault(named.Partition) is { State: not null } partition)
                 {
                     changed.Add(partition);
                 }
@@ -109,12 +119,11 @@ internal sealed partial class ClusterController
         {
             await ReadStateAsync(partition).ConfigureAwait(false);
         }
-        SendMetadata(_channels.Values, changed);
-        foreach (string note in notes.Children)
+        if (changed.Count > 0)
         {
-            _ = await _session.DeleteAsync(
-                $"{ClusterPaths.IsrChanges}/{note}", CoordinationOperation.AnyVersion, Stopping).ConfigureAwait(false);
+            await TellInSyncAsync(changed).ConfigureAwait(false);
         }
+        await DeleteNotesAsync(paths).ConfigureAwait(false);
     }
 
     private async Task ReadStateAsync(ControlledPartition partition)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 
 namespace Broker.Engine.Coordination;
@@ -17,6 +18,14 @@ internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, I
 
     /// <summary>Replicas that a reassignment takes away once it is through.</summary>
     public ImmutableSortedDictionary<int, ImmutableArray<int>> Removing { get; init; } = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
+
+    /// <summary>The same with another assignment of one partition.</summary>
+    public TopicAssignment With(int partition, ReplicaAssignment assignment) => this with
+    {
+        Partitions = Partitions.SetItem(partition, assignment.Replicas),
+        Adding = assignment.Adding.IsEmpty ? Adding.Remove(partition) : Adding.SetItem(partition, assignment.Adding),
+        Removing = assignment.Removing.IsEmpty ? Removing.Remove(partition) : Removing.SetItem(partition, assignment.Removing),
+    };
 }
 
 /// <summary>A partition's state as the controller wrote it.</summary>
@@ -147,6 +156,49 @@ internal static class ClusterJson
             }
         }
         return replicas.ToImmutable();
+    }
+
+    /// <summary>What Kafka's tools of before 2.4 write to have replicas moved.</summary>
+    public static byte[] Reassignment(IEnumerable<KeyValuePair<TopicPartition, ImmutableArray<int>>> partitions) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteStartArray("partitions");
+        foreach ((TopicPartition partition, ImmutableArray<int> replicas) in partitions)
+        {
+            json.WriteStartObject();
+            json.WriteString("topic", partition.Topic);
+            json.WriteNumber("partition", partition.Partition);
+            json.WriteStartArray("replicas");
+            WriteAll(json, replicas);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    public static IReadOnlyList<KeyValuePair<TopicPartition, ImmutableArray<int>>> ReadReassignment(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return
+        [
+            .. document.RootElement.GetProperty("partitions").EnumerateArray().Select(p => KeyValuePair.Create(
+                new TopicPartition(p.GetProperty("topic").GetString()!, p.GetProperty("partition").GetInt32()),
+                ReadInts(p.GetProperty("replicas")))),
+        ];
+    }
+
+    /// <summary>A broker's note that one of its disks has failed.</summary>
+    public static byte[] LogDirEvent(int broker) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteNumber("broker", broker);
+        json.WriteNumber("event", 1);
+    });
+
+    public static int ReadLogDirEvent(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("broker").GetInt32();
     }
 
     public static byte[] PartitionState(PartitionStateNode state) => Write(json =>

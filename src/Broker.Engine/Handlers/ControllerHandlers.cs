@@ -77,6 +77,17 @@ internal sealed class AlterPartitionHandler(Func<ClusterController?> controller)
             : new AlterPartitionResponse { ErrorCode = ErrorCode.NotController };
 }
 
+/// <summary>ControlledShutdown: takes its leaderships from a broker that is about to stop.</summary>
+internal sealed class ControlledShutdownHandler(Func<ClusterController?> controller)
+    : WorkerHandler<ControlledShutdownRequest, ControlledShutdownResponse>
+{
+    protected override async ValueTask<ControlledShutdownResponse> HandleAsync(
+        RequestContext context, ControlledShutdownRequest request) =>
+        controller() is { } active
+            ? await active.ShutDownAsync(request).ConfigureAwait(false)
+            : new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController };
+}
+
 /// <summary>A controller's request for an earlier life of this broker must not be carried out (KIP-380).</summary>
 internal static class BrokerEpochs
 {

@@ -178,7 +178,7 @@ internal sealed class GroupFixture : IDisposable
         var asked = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         asked.Partitions.Add(new() { CommittedOffset = offset, CommittedMetadata = metadata, CommittedLeaderEpoch = 3 });
         request.Topics.Add(asked);
-        return Coordinator.Commit(request, 9).Topics[0].Partitions[0].ErrorCode;
+        return Coordinator.CommitAsync(request, 9).AsTask().GetAwaiter().GetResult().Topics[0].Partitions[0].ErrorCode;
     }
 
     public CommittedOffset? Committed()

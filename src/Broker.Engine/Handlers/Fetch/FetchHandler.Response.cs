@@ -90,6 +90,11 @@ internal sealed partial class FetchHandler
             data.DivergingEpoch = new() { Epoch = epoch, EndOffset = endOffset };
             return 0;
         }
+        data.PreferredReadReplica = check.PreferredReplica;
+        if (check.PreferredReplica >= 0 || IsThrottled(target, operation))
+        {
+            return 0;
+        }
         int limit = Math.Min(target.BytesMax, left);
         LogSlice slice = default;
         if (target.FetchOffset < check.End && (limit > 0 || nothingYet)
@@ -118,6 +123,10 @@ internal sealed partial class FetchHandler
         {
             replica.Topic.Metrics.Fetched(0);
             _replicas.Partitions.AllTopics.Mark(Diagnostics.TopicMeter.ReplicationBytesOut, slice.Length);
+            if (slice.Length > 0 && replica.CountsByLeaderQuota)
+            {
+                _replicas.Context.LeaderQuota?.Record(slice.Length);
+            }
         }
         else
         {

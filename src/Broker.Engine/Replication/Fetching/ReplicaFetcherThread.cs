@@ -1,4 +1,5 @@
 using Broker.Client;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -32,9 +33,11 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     /// <param name="fetcher">What it drives.</param>
     /// <param name="options">The configuration.</param>
     /// <param name="endpointOf">Where a broker is reached; null while that is not known.</param>
+    /// <param name="time">For the rates.</param>
     /// <param name="logger">The broker's log.</param>
     public ReplicaFetcherThread(
-        int source, int index, ReplicaFetcher fetcher, FetcherOptions options, Func<int, BrokerEndpoint?> endpointOf, ILogger logger)
+        int source, int index, ReplicaFetcher fetcher, FetcherOptions options, Func<int, BrokerEndpoint?> endpointOf, TimeProvider time,
+        ILogger logger)
     {
         Source = source;
         Index = index;
@@ -42,6 +45,8 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         _options = options;
         _endpointOf = endpointOf;
         _logger = logger;
+        RequestMeter = new CountMeter(time, "requests", () => Requests);
+        ByteMeter = new CountMeter(time, "bytes", () => Bytes);
         _clientId = $"broker-{options.BrokerId}-fetcher-{index}";
         _thread = new Thread(Run) { IsBackground = true, Name = $"broker-{options.BrokerId}-fetcher-{source}-{index}" };
     }
@@ -55,6 +60,10 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
 
     /// <summary>Bytes appended since the start.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
+
+    public Meter RequestMeter { get; }
+
+    public Meter ByteMeter { get; }
 
     public bool IsDead => !_thread.IsAlive && !_stopping;
 
