@@ -109,6 +109,9 @@ internal sealed partial class Partition
         !role.IsLeader ? ErrorCode.NotLeaderOrFollower
         : acks == AllReplicas && IsUnderMinIsr(role) ? ErrorCode.NotEnoughReplicas : ErrorCode.None;
 
+    /// <summary>Lets what waits for the log to grow see an append. Outside any lock.</summary>
+    public void WakeFetches() => FetchWatchers.CheckAndComplete();
+
     /// <summary>Lets what waits for the log or the high watermark see the change. Outside any lock.</summary>
     public void Wake()
     {

@@ -178,15 +178,17 @@ public sealed class ReplicationProtocolTests : IAsyncLifetime
     /// <summary>The coordinator of group g, other than one.</summary>
     private async Task<int> CoordinatorAsync(int other)
     {
-        int id = -1;
-        while (id < 0 || id == other)
+        KafkaConnection any = await _cluster.ConnectAsync(_cluster.Brokers.First(b => b.Server is { IsServing: true }).Id);
+        while (true)
         {
-            KafkaConnection any = await _cluster.ConnectAsync(_cluster.Brokers.First(b => b.Server is { IsServing: true }).Id);
             FindCoordinatorResponse found = await any.CallAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
                 new FindCoordinatorRequest { Key = "g" }, 2);
-            id = found.ErrorCode == ErrorCode.None ? found.NodeId : -1;
+            if (found.ErrorCode == ErrorCode.None && found.NodeId != other)
+            {
+                return found.NodeId;
+            }
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         }
-        return id;
     }
 
     /// <summary>A broker that follows.</summary>
