@@ -11,12 +11,6 @@ internal sealed partial class HostProcess : IAsyncDisposable
     private const int SigTerm = 15;
     private const int SigKill = 9;
 
-    /// <summary>Where free ports are looked for; INTEROP_PORTS=first-last narrows it.</summary>
-    private static readonly (int First, int Last) s_ports =
-        Environment.GetEnvironmentVariable("INTEROP_PORTS") is { Length: > 0 } range && range.Split('-') is [var first, var last]
-            ? (int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(last, System.Globalization.CultureInfo.InvariantCulture))
-            : (20_000, 32_000);
-
     private readonly List<string> _lines = [];
     private readonly string[] _arguments;
     private readonly bool _ownsData;
@@ -153,7 +147,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
     }
 
     /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
-    public static int FreePorts(int count) => Interop.FreePorts.InARow(count, s_ports.First, s_ports.Last);
+    public static int FreePorts(int count) => Interop.FreePorts.InARow(count);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);
