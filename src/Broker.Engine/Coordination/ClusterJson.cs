@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Broker.Engine.Metadata;
 
@@ -19,6 +20,9 @@ internal sealed record PartitionStateNode(int Leader, int LeaderEpoch, Immutable
 /// <see cref="FormatException"/> for what is not. Stateless.</summary>
 internal static class ClusterJson
 {
+    /// <summary>Characters stand as they are, except those that JSON itself needs.</summary>
+    private static readonly JsonWriterOptions s_asKafka = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static byte[] Broker(BrokerImage broker, long nowMs) => Write(json =>
     {
         BrokerEndpoint first = broker.Endpoints[0];
@@ -74,8 +78,6 @@ internal static class ClusterJson
 
     public static byte[] Topic(TopicAssignment topic) => Write(json =>
     {
-        json.WriteStartObject("removing_replicas");
-        json.WriteEndObject();
         json.WriteStartObject("partitions");
         foreach ((int partition, ImmutableArray<int> replicas) in topic.Partitions)
         {
@@ -86,6 +88,8 @@ internal static class ClusterJson
         json.WriteEndObject();
         json.WriteString("topic_id", Uuids.Format(topic.Id));
         json.WriteStartObject("adding_replicas");
+        json.WriteEndObject();
+        json.WriteStartObject("removing_replicas");
         json.WriteEndObject();
         json.WriteNumber("version", 3);
     });
@@ -180,6 +184,15 @@ internal static class ClusterJson
         return long.Parse(document.RootElement.GetProperty("block_end").GetString()!, CultureInfo.InvariantCulture);
     }
 
+    /// <summary>No feature is finalized, and all may be (Kafka: FeatureZNode, version 2, enabled).</summary>
+    public static byte[] Feature() => Write(json =>
+    {
+        json.WriteStartObject("features");
+        json.WriteEndObject();
+        json.WriteNumber("version", 2);
+        json.WriteNumber("status", 1);
+    });
+
     private static ImmutableArray<int> ReadInts(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 
     private static void WriteAll(Utf8JsonWriter json, ImmutableArray<int> values)
@@ -193,7 +206,7 @@ internal static class ClusterJson
     private static byte[] Write(Action<Utf8JsonWriter> body)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, s_asKafka))
         {
             json.WriteStartObject();
             body(json);

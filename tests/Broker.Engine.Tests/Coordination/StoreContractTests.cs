@@ -1,5 +1,7 @@
+using System.Net;
 using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
+using Broker.Engine.Coordination.Server;
 using Broker.Engine.Coordination.ZooKeeper;
 using Broker.Engine.Tests.Storage;
 using Broker.Engine.Timing;
@@ -75,4 +77,28 @@ internal static class Keeper
     public static ZooKeeperStore Store(string connect) => Store(Options(connect));
 
     public static ZooKeeperStore Store(ZooKeeperOptions options) => new(options, TimeProvider.System, new Random(7), NullLogger.Instance);
+}
+
+/// <summary>The contract, over our client, the wire, our server and the tree of the process.</summary>
+public sealed class ServedContractTests : StoreContract
+{
+    private readonly EmbeddedStore _tree =
+        new(new FaultingDisk(), "/c", new MonotonicClock(TimeProvider.System), NullLogger.Instance);
+
+    private TreeServer _server = null!;
+
+    private protected override Task<ICoordinationStore> OpenAsync()
+    {
+        _server = new TreeServer(_tree, new TreeServerOptions(new IPEndPoint(IPAddress.Loopback, 0)), TimeProvider.System, NullLogger.Instance);
+        _server.Start();
+        return Task.FromResult<ICoordinationStore>(Keeper.Store($"{_server.EndPoint}/served"));
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await _server.DisposeAsync();
+        await _tree.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
 }

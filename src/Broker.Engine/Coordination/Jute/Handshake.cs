@@ -12,6 +12,9 @@ internal readonly record struct ConnectRequest(long LastZxid, int TimeoutMs, lon
 {
     public const int PasswordBytes = 16;
 
+    /// <summary>Whether the client is of before 3.4, and knows nothing of servers that only read.</summary>
+    public bool IsOld { get; init; }
+
     public void Write(JuteWriter writer)
     {
         writer.WriteInt32(0);
@@ -36,20 +39,24 @@ internal readonly record struct ConnectRequest(long LastZxid, int TimeoutMs, lon
         {
             throw new MalformedRequestException($"a password of {password.Length} bytes");
         }
-        return new ConnectRequest(zxid, timeout, session, password.ToArray(), reader.Left > 0 && reader.ReadBool());
+        bool isOld = reader.Left == 0;
+        return new ConnectRequest(zxid, timeout, session, password.ToArray(), !isOld && reader.ReadBool()) { IsOld = isOld };
     }
 }
 
 /// <summary>The answer to a client's first packet. A timeout of 0 says that the session has expired.</summary>
 internal readonly record struct ConnectResponse(int TimeoutMs, long SessionId, byte[] Password, bool ReadOnly)
 {
-    public void Write(JuteWriter writer)
+    public void Write(JuteWriter writer, bool isOld = false)
     {
         writer.WriteInt32(0);
         writer.WriteInt32(TimeoutMs);
         writer.WriteInt64(SessionId);
         writer.WriteBytes(Password);
-        writer.WriteBool(ReadOnly);
+        if (!isOld)
+        {
+            writer.WriteBool(ReadOnly);
+        }
     }
 
     /// <exception cref="MalformedRequestException">It is none.</exception>

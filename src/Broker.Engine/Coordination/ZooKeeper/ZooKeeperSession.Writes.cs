@@ -116,7 +116,7 @@ internal sealed partial class ZooKeeperSession
         switch (operation.Kind)
         {
             case OperationKind.Create:
-                writer.WriteBytes(operation.Data.Span);
+                WriteData(writer, operation.Data.Span);
                 NodeAccess.Write(writer, operation.Path, _options.SetAcl);
                 writer.WriteInt32(operation.Mode switch
                 {
@@ -127,10 +127,23 @@ internal sealed partial class ZooKeeperSession
                 });
                 return;
             case OperationKind.Set:
-                writer.WriteBytes(operation.Data.Span);
+                WriteData(writer, operation.Data.Span);
                 break;
         }
         writer.WriteInt32(operation.Version);
+    }
+
+    /// <summary>A node without data has none, rather than none of it: as Kafka writes them.</summary>
+    private static void WriteData(JuteWriter writer, ReadOnlySpan<byte> data)
+    {
+        if (data.IsEmpty)
+        {
+            writer.WriteInt32(-1);
+        }
+        else
+        {
+            writer.WriteBytes(data);
+        }
     }
 
     /// <summary>Sends a write until what became of it is known.</summary>
