@@ -1,7 +1,10 @@
+using System.Net;
 using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
+using Broker.Engine.Coordination.Server;
+using Broker.Engine.Coordination.ZooKeeper;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Storage.Files;
@@ -25,7 +28,9 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly bool _portable;
     private readonly LogLevels _logLevels;
-    private EmbeddedStore? _store;
+    private readonly ZooKeeperOptions? _ensemble;
+    private ICoordinationStore? _store;
+    private TreeServer? _served;
     private HostedBroker[] _brokers = [];
 
     private HostedCluster(
@@ -34,6 +39,7 @@ public sealed class HostedCluster : IAsyncDisposable
         _portable = settings.PortableTransport;
         _logLevels = settings.LogLevels;
         _configs = configs;
+        _ensemble = ZooKeeperSetup.Read(configs[0]);
         _dataDirectory = dataDirectory;
         _time = time;
         _loggers = loggers;
@@ -85,8 +91,8 @@ public sealed class HostedCluster : IAsyncDisposable
         ILogger logger = _loggers.CreateLogger("Cluster");
         try
         {
-            _store = new EmbeddedStore(
-                PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
+            _store = OpenStore(logger);
+            ServeTree(logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
                 _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers, _logLevels)
@@ -95,9 +101,32 @@ public sealed class HostedCluster : IAsyncDisposable
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
             await Task.WhenAll(_brokers.Select(SeesAllAsync)).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is BrokerStartException or CoordinationStoreException or ConfigException)
+        catch (Exception e) when (e is BrokerStartException or CoordinationStoreException or CoordinationException or ConfigException)
         {
             throw new ClusterStartException(e.Message, e);
+        }
+    }
+
+    private ICoordinationStore OpenStore(ILogger logger) => _ensemble is { } ensemble
+        ? new ZooKeeperStore(ensemble, _time, NewRandom(), logger)
+        : new EmbeddedStore(PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
+
+    /// <summary>Serves the host's own tree by ZooKeeper's protocol, where that is configured.</summary>
+    private void ServeTree(ILogger logger)
+    {
+        BrokerConfig config = _configs[0];
+        if (_store is EmbeddedStore embedded && config.Int("zookeeper.server.port") is >= 0 and int port)
+        {
+            if (!IPAddress.TryParse(config.Text("zookeeper.server.host"), out IPAddress? address))
+            {
+                throw new ConfigException([$"zookeeper.server.host: '{config.Text("zookeeper.server.host")}' is not an address"]);
+            }
+            var options = new TreeServerOptions(new IPEndPoint(address, port))
+            {
+                ConnectionsPerAddressMax = config.Int("zookeeper.server.max.client.cnxns"),
+            };
+            _served = new TreeServer(embedded, options, _time, logger);
+            _served.Start();
         }
     }
 
@@ -106,7 +135,8 @@ public sealed class HostedCluster : IAsyncDisposable
 
     private async Task<string> ReadClusterIdAsync(CancellationToken cancellationToken)
     {
-        ICoordinationSession session = await _store!.OpenSessionAsync(TimeSpan.FromMinutes(1), cancellationToken).ConfigureAwait(false);
+        ICoordinationSession session = await _store!.OpenSessionAsync(
+            TimeSpan.FromMilliseconds(_configs[0].Int("zookeeper.session.timeout.ms")), cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
             GetResult found = await session.GetAsync(ClusterPaths.ClusterId, cancellationToken).ConfigureAwait(false);
@@ -114,12 +144,26 @@ public sealed class HostedCluster : IAsyncDisposable
             {
                 return ClusterJson.ReadClusterId(found.Data);
             }
-            // A new store beside log directories that hold topics: they are taken over. The id goes last: it says that all is there.
             var adoption = new LogAdoption(PhysicalDisk.Instance, _loggers.CreateLogger("Cluster"));
-            adoption.Find(_configs);
-            await adoption.WriteAsync(session, NewRandom(), cancellationToken).ConfigureAwait(false);
+            if (_ensemble is null)
+            {
+                // A new store beside log directories that hold topics: they are taken over. The id goes last: it says that all is
+                // there. An ensemble's hosts each see their own directories only: none of them can speak for the cluster.
+                adoption.Find(_configs);
+                await adoption.WriteAsync(session, NewRandom(), cancellationToken).ConfigureAwait(false);
+            }
             string made = adoption.ClusterId ?? Uuids.Format(Uuids.New(NewRandom()));
-            await session.PutAsync(ClusterPaths.ClusterId, ClusterJson.ClusterId(made), cancellationToken).ConfigureAwait(false);
+            await session.EnsurePathAsync(NodePath.Parent(ClusterPaths.ClusterId), cancellationToken).ConfigureAwait(false);
+            CreateResult created = await session.CreateAsync(
+                ClusterPaths.ClusterId, ClusterJson.ClusterId(made), CreateMode.Persistent, cancellationToken).ConfigureAwait(false);
+            if (created.Error == CoordinationError.NodeExists)
+            {
+                // Another host of the ensemble was quicker.
+                found = await session.GetAsync(ClusterPaths.ClusterId, cancellationToken).ConfigureAwait(false);
+                found.Error.ThrowIfFailed(ClusterPaths.ClusterId);
+                return ClusterJson.ReadClusterId(found.Data);
+            }
+            created.Error.ThrowIfFailed(ClusterPaths.ClusterId);
             return made;
         }
     }
@@ -149,6 +193,10 @@ public sealed class HostedCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync().ConfigureAwait(false);
+        if (_served is not null)
+        {
+            await _served.DisposeAsync().ConfigureAwait(false);
+        }
         if (_store is not null)
         {
             await _store.DisposeAsync().ConfigureAwait(false);

@@ -30,6 +30,9 @@ internal sealed record HostOptions
     /// <summary><c>key=value</c>, as given; the last one of a key wins.</summary>
     public IReadOnlyList<string> Overrides { get; init; } = [];
 
+    /// <summary>Port on which the host's tree is served by ZooKeeper's protocol, or null for none.</summary>
+    public int? ZooKeeperPort { get; init; }
+
     public bool Daemon { get; init; }
 
     public bool AllowRemoteHttp { get; init; }
@@ -86,6 +89,12 @@ internal static class HostCommandLine
         DefaultValueFactory = _ => [],
     };
 
+    private static readonly Option<int?> s_zooKeeperPort = new("--zookeeper-port")
+    {
+        Description = "Serve the host's own cluster state by ZooKeeper's protocol on this port of loopback.",
+        HelpName = "P",
+    };
+
     private static readonly Option<bool> s_daemon = new("--daemon") { Description = "Go into the background once ready." };
 
     private static readonly Option<bool> s_remoteHttp = new("--allow-remote-http")
@@ -102,7 +111,7 @@ internal static class HostCommandLine
         s_override.Validators.Add(r => AreOverrides(r));
         var root = new RootCommand("Wheelhouse: a Kafka broker and its console in one process.")
         {
-            s_brokers, s_port, s_http, s_data, s_config, s_override, s_daemon, s_remoteHttp,
+            s_brokers, s_port, s_http, s_data, s_config, s_override, s_zooKeeperPort, s_daemon, s_remoteHttp,
         };
         HostOptions? options = null;
         root.SetAction(result => { options = Read(result); });
@@ -119,6 +128,7 @@ internal static class HostCommandLine
         DataDirectory = result.GetValue(s_data)!,
         ConfigFile = result.GetValue(s_config),
         Overrides = result.GetValue(s_override) ?? [],
+        ZooKeeperPort = result.GetValue(s_zooKeeperPort),
         Daemon = result.GetValue(s_daemon),
         AllowRemoteHttp = result.GetValue(s_remoteHttp),
     };

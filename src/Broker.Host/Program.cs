@@ -45,6 +45,10 @@ namespace Broker.Host
                 layers.Add((file, ClusterSettings.ParseProperties(ReadFile(file))));
             }
             layers.Add(("--override", options.Overrides.Select(o => o.Split('=', 2)).Select(o => KeyValuePair.Create(o[0].Trim(), o[1]))));
+            if (options.ZooKeeperPort is { } port)
+            {
+                layers.Add(("--zookeeper-port", [KeyValuePair.Create("zookeeper.server.port", port.ToString(CultureInfo.InvariantCulture))]));
+            }
             return new ClusterSettings
             {
                 Brokers = options.Brokers,

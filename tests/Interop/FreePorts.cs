@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -6,6 +7,15 @@ namespace Interop;
 /// <summary>Ports of this machine.</summary>
 internal static class FreePorts
 {
+    /// <summary>Where free ports are looked for; INTEROP_PORTS=first-last narrows it.</summary>
+    private static readonly (int First, int Last) s_ports =
+        Environment.GetEnvironmentVariable("INTEROP_PORTS") is { Length: > 0 } range && range.Split('-') is [var first, var last]
+            ? (int.Parse(first, CultureInfo.InvariantCulture), int.Parse(last, CultureInfo.InvariantCulture))
+            : (20_000, 32_000);
+
+    /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
+    public static int InARow(int count) => InARow(count, s_ports.First, s_ports.Last);
+
     /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
     /// <param name="count">How many.</param>
     /// <param name="from">First that may be taken.</param>

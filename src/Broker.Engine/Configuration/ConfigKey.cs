@@ -77,8 +77,9 @@ internal sealed record ConfigKey
     /// <summary>The fallbacks that DescribeConfigs tells of: Kafka's (DynamicBrokerConfig.brokerConfigSynonyms).</summary>
     public IEnumerable<string> ShownFallbacks => Fallbacks.Where(f => f.StartsWith("log.", StringComparison.Ordinal) && f != "log.dir");
 
-    /// <summary>For Kafka's own tests: told only where it is set.</summary>
-    public bool IsInternal => Name.StartsWith("internal.", StringComparison.Ordinal);
+    /// <summary>For Kafka's own tests, or a key that Kafka does not have: told only where it is set.</summary>
+    public bool IsInternal => Name.StartsWith("internal.", StringComparison.Ordinal)
+        || Name.StartsWith("zookeeper.server.", StringComparison.Ordinal) || Name.StartsWith("zookeeper.sasl.", StringComparison.Ordinal);
 
     public bool IsSensitive => Type == ConfigType.Password;
 

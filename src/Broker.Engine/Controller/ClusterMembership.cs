@@ -11,6 +11,9 @@ namespace Broker.Engine.Controller;
 /// </summary>
 internal sealed partial class ClusterMembership : IAsyncDisposable
 {
+    /// <summary>Pause between attempts to return to the cluster.</summary>
+    private static readonly TimeSpan s_retryPause = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly ICoordinationStore _store;
@@ -67,12 +70,13 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
         ICoordinationSession session = await _store.OpenSessionAsync(_sessionTimeout, cancellationToken).ConfigureAwait(false);
+        _session = session;
         foreach (string path in ClusterPaths.Persistent)
         {
             await session.EnsurePathAsync(path, cancellationToken).ConfigureAwait(false);
         }
-        _session = session;
-        session.Ended.UnsafeRegister(static (me, _) => ((ClusterMembership)me!).OnSessionEnded(), this);
+        _ = await session.CreateAsync(ClusterPaths.Feature, ClusterJson.Feature(), CreateMode.Persistent, cancellationToken).ConfigureAwait(false);
+        session.Ended.UnsafeRegister(_ => OnSessionEnded(session), null);
         TimeSpan period = _sessionTimeout / 3;
         _heartbeat ??= _time.CreateTimer(_ => Beat(), null, period, period);
         if (SessionOpened is { } opened)
@@ -137,30 +141,29 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
     }
 
-    private void OnSessionEnded()
+    private void OnSessionEnded(ICoordinationSession session)
     {
         if (!_stopping.IsCancellationRequested)
         {
-            _ = Task.Run(ReturnAsync);
+            _ = Task.Run(() => ReturnAsync(session));
         }
     }
 
-    private async Task ReturnAsync()
+    private async Task ReturnAsync(ICoordinationSession lost)
     {
         try
         {
             await _changing.WaitAsync(_stopping.Token).ConfigureAwait(false);
             try
             {
-                LogReturning();
-                if (_controller is { } old)
+                if (_session != lost)
                 {
-                    await old.DisposeAsync().ConfigureAwait(false);
+                    return;   // one that came after it is there already
                 }
-                await OpenAsync(_stopping.Token).ConfigureAwait(false);
-                if (_self is { } self)
+                LogReturning();
+                while (!await TryReturnAsync().ConfigureAwait(false))
                 {
-                    await RegisterAsync(self, _stopping.Token).ConfigureAwait(false);
+                    await Task.Delay(s_retryPause, _time, _stopping.Token).ConfigureAwait(false);
                 }
             }
             finally
@@ -172,9 +175,34 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         {
             // the broker stops
         }
-        catch (Exception e) when (e is CoordinationException or ObjectDisposedException)
+        catch (ObjectDisposedException e)
+        {
+            LogLost(e.Message);   // the host's store is closed
+        }
+    }
+
+    private async Task<bool> TryReturnAsync()
+    {
+        try
+        {
+            if (_controller is { } old)
+            {
+                _controller = null;
+                await old.DisposeAsync().ConfigureAwait(false);
+            }
+            await OpenAsync(_stopping.Token).ConfigureAwait(false);
+            if (_self is { } self)
+            {
+                await RegisterAsync(self, _stopping.Token).ConfigureAwait(false);
+            }
+            LogReturned(_brokerId, BrokerEpoch);
+            return true;
+        }
+        catch (Exception e) when (e is CoordinationException || (e is OperationCanceledException && !_stopping.IsCancellationRequested))
         {
             LogLost(e.Message);
+            await Session.DisposeAsync().ConfigureAwait(false);
+            return false;
         }
     }
 
@@ -223,4 +251,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
     private partial void LogLost(string reason);
+
+    [LoggerMessage(7043, LogLevel.Information, "broker {Id} is registered again, epoch {Epoch}", EventName = "MembershipRegained")]
+    private partial void LogReturned(int id, long epoch);
 }

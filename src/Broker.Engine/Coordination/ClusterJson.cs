@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
@@ -40,6 +41,9 @@ internal sealed record PartitionStateNode(
 /// <see cref="FormatException"/> for what is not. Stateless.</summary>
 internal static class ClusterJson
 {
+    /// <summary>Characters stand as they are, except those that JSON itself needs.</summary>
+    private static readonly JsonWriterOptions s_asKafka = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static byte[] Broker(BrokerImage broker, long nowMs) => Write(json =>
     {
         BrokerEndpoint first = broker.Endpoints[0];
@@ -285,6 +289,15 @@ internal static class ClusterJson
         return long.Parse(document.RootElement.GetProperty("block_end").GetString()!, CultureInfo.InvariantCulture);
     }
 
+    /// <summary>No feature is finalized, and all may be (Kafka: FeatureZNode, version 2, enabled).</summary>
+    public static byte[] Feature() => Write(json =>
+    {
+        json.WriteStartObject("features");
+        json.WriteEndObject();
+        json.WriteNumber("version", 2);
+        json.WriteNumber("status", 1);
+    });
+
     private static ImmutableArray<int> ReadInts(JsonElement array) => [.. array.EnumerateArray().Select(e => e.GetInt32())];
 
     private static void WriteAll(Utf8JsonWriter json, ImmutableArray<int> values)
@@ -298,7 +311,7 @@ internal static class ClusterJson
     private static byte[] Write(Action<Utf8JsonWriter> body)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, s_asKafka))
         {
             json.WriteStartObject();
             body(json);

@@ -15,6 +15,7 @@ internal static class ClusterPaths
     public const string ConfigChanges = "/config/changes";
     public const string ConfigChangePrefix = "/config/changes/config_change_";
     public const string ProducerIdBlock = "/latest_producer_id_block";
+    public const string Feature = "/feature";
     public const string ClusterId = "/cluster/id";
 
     /// <summary>Name of the entity whose configuration holds for all brokers (Kafka: ConfigEntityName.DEFAULT).</summary>
@@ -23,7 +24,7 @@ internal static class ClusterPaths
     /// <summary>Nodes that are always there.</summary>
     public static readonly string[] Persistent =
     [
-        BrokerIds, Topics, "/brokers/seqid", DeleteTopics, ConfigChanges, "/config/topics",
+        "/consumers", ProducerIdBlock, BrokerIds, Topics, "/brokers/seqid", DeleteTopics, ConfigChanges, "/config/topics",
         "/config/brokers", "/config/clients", "/config/users", "/config/ips", IsrChanges, LogDirEvents,
     ];
 

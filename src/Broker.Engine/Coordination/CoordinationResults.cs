@@ -25,6 +25,9 @@ internal enum CoordinationError
     /// <summary>The path or the size of the data is not acceptable.</summary>
     BadArguments,
 
+    /// <summary>The store does not let this party do that.</summary>
+    NoAuth,
+
     /// <summary>An operation of a multi that was not reached because an earlier one failed.</summary>
     NotReached,
 }
@@ -76,8 +79,8 @@ internal readonly record struct MultiResult(
     CoordinationError Error, int FailedIndex, IReadOnlyList<OperationResult> Results);
 
 /// <summary>An error where the caller cannot go on.</summary>
-internal sealed class CoordinationException(CoordinationError error, string path)
-    : Exception($"coordination: {error} at {path}")
+internal sealed class CoordinationException(CoordinationError error, string path, string? message = null)
+    : Exception(message ?? $"coordination: {error} at {path}")
 {
     public CoordinationError Error { get; } = error;
     public string Path { get; } = path;

@@ -34,7 +34,7 @@ public class CatalogTests
     {
         var loader = new ConfigLoader(NullLogger.Instance);
         loader.Add(
-            [new("num.partition", "3"), new("log.segment.bytes", "abc"), new("zookeeper.connect", "host:2181"), new("num.io.threads", "0")], "test");
+            [new("num.partition", "3"), new("log.segment.bytes", "abc"), new("process.roles", "broker"), new("num.io.threads", "0")], "test");
         ConfigException e = Assert.Throws<ConfigException>(() => loader.Build(1, -1, "data"));
         Assert.Equal(4, e.Problems.Count);
         Assert.Contains("did you mean 'num.partitions'?", e.Problems[0], StringComparison.Ordinal);

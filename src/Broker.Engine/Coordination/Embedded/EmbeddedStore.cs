@@ -103,6 +103,7 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
         foreach (Change change in changes)
         {
             Tell(change);
+            Committed?.Invoke(change);
         }
         return CoordinationError.None;
     }
