@@ -68,7 +68,7 @@ class Cluster:
             ports = [PORT, PORT + 1, PORT + 2]
         for i, port in enumerate(ports):
             wait_for(port, self.processes[-1 if hosts == 1 or name == KAFKA else i - 3])
-        self.until(lambda: len(self.metadata([])[0]) == 3, "three brokers")
+        self.until(lambda: all(len(self.metadata([], broker=i)[0]) == 3 for i in range(3)), "three brokers")
         if name == KAFKA:
             pids = [int(open(os.path.join(self.data, str(i), "pid")).read()) for i in (1, 2, 3)]
         return pids if name == KAFKA or hosts > 1 else [cluster.pid]
