@@ -27,7 +27,7 @@ public sealed class EnsembleChaosTests
                 await Task.Delay(random.Next(200, 3_000), TestContext.Current.CancellationToken);
                 string fault = random.Next(3) == 0 ? await FaultAsync(zookeeper, random) : await FaultAsync(hosts[random.Next(3)], random);
                 done[fault] = done.GetValueOrDefault(fault) + 1;
-                Assert.False(producer.HasEnded, $"the producer gave up after {fault}, fault {i}");
+                await producer.StillRunsAsync($"{fault}, fault {i}");
             }
             (List<(int Partition, long Number, long Offset)> acknowledged, string said) = await producer.EndAsync();
             await Chaos.VerifyAsync(broker => hosts[broker].Port, acknowledged, $"{Chaos.Count(done)}; {said}");

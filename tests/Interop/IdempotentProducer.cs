@@ -33,7 +33,14 @@ internal sealed class IdempotentProducer : IAsyncDisposable
         { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!, file);
     }
 
-    public bool HasEnded => _process.HasExited;
+    /// <summary>Fails with what the client said if it gave up.</summary>
+    public async Task StillRunsAsync(string after)
+    {
+        if (_process.HasExited)
+        {
+            Assert.Fail($"the producer gave up after {after}: {await _output}{await _error}");
+        }
+    }
 
     /// <summary>Lets it flush and end.</summary>
     /// <returns>What was acknowledged, and the client's own count.</returns>
