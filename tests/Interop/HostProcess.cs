@@ -10,6 +10,8 @@ internal sealed partial class HostProcess : IAsyncDisposable
 {
     private const int SigTerm = 15;
     private const int SigKill = 9;
+    private const int SigCont = 18;
+    private const int SigStop = 19;
 
     private readonly List<string> _lines = [];
     private readonly string[] _arguments;
@@ -121,6 +123,11 @@ internal sealed partial class HostProcess : IAsyncDisposable
         _ = Kill(_process.Id, SigKill);
         await _process.WaitForExitAsync();
     }
+
+    /// <summary>SIGSTOP: it stands still, and nobody is told.</summary>
+    public void Pause() => _ = Kill(_process.Id, SigStop);
+
+    public void Continue() => _ = Kill(_process.Id, SigCont);
 
     /// <summary>SIGTERM, as an operator or a service manager stops it.</summary>
     /// <returns>The exit code, and how long it took.</returns>
