@@ -9,6 +9,9 @@ public sealed partial class ZooKeeperTests
     private static async Task<string> ToolAsync(string version, string tool, string[] arguments, string? input = null) =>
         (await Command.RunAsync(Repository.Peer("bin", "kafka"), [version, tool, .. arguments], input)).Succeeded($"{tool} {version}");
 
+    private static async Task GoAsync(string bootstrap, params string[] arguments) =>
+        (await Command.RunAsync(Repository.Peer("bin", "kgocli"), ["-b", bootstrap, .. arguments])).Succeeded($"kgocli {arguments[0]}");
+
     private static Task<HostProcess> HostAsync(string connect, int id, params string[] overrides) => HostProcess.StartAsync(
         brokers: 1,
         arguments: [.. ((string[])[$"zookeeper.connect={connect}", $"broker.id={id}", .. overrides]).SelectMany(o => (string[])["--override", o])]);
@@ -56,7 +59,7 @@ public sealed partial class ZooKeeperTests
         {
             await UntilAsync(async () => (await AliveAsync(host)).SequenceEqual([11, 12, 13]), $"{host.Bootstrap} sees all");
         }
-        await ToolAsync("3.9", "topics", ["--bootstrap-server", second.Bootstrap, "--create", "--topic", "spread", "--partitions", "6"]);
+        await GoAsync(second.Bootstrap, "topic-create", "spread", "-p", "6", "-r", "3");
         await ProduceAsync(first.Bootstrap, "spread", 0, 600);
         Assert.Equal(Enumerable.Range(0, 600), await ConsumeAsync(third.Bootstrap, "spread"));
 
@@ -64,7 +67,7 @@ public sealed partial class ZooKeeperTests
         await zooKeeper.KillAsync();
         await ProduceAsync(third.Bootstrap, "spread", 600, 600);
         await zooKeeper.StartAgainAsync();
-        await ToolAsync("3.9", "topics", ["--bootstrap-server", second.Bootstrap, "--create", "--topic", "after", "--partitions", "3"]);
+        await GoAsync(second.Bootstrap, "topic-create", "after", "-p", "3", "-r", "3");
         await ProduceAsync(first.Bootstrap, "after", 0, 30);
         Assert.Equal(Enumerable.Range(0, 30), await ConsumeAsync(second.Bootstrap, "after"));
         Assert.Equal(Enumerable.Range(0, 1200), await ConsumeAsync(first.Bootstrap, "spread"));
@@ -75,12 +78,14 @@ public sealed partial class ZooKeeperTests
         {
             await UntilAsync(async () => (await AliveAsync(host)).SequenceEqual([12, 13]), $"{host.Bootstrap} sees the death");
         }
-        await ToolAsync("3.9", "topics", ["--bootstrap-server", second.Bootstrap, "--create", "--topic", "last", "--partitions", "4"]);
+        await GoAsync(second.Bootstrap, "topic-create", "last", "-p", "4", "-r", "2");
         await ProduceAsync(third.Bootstrap, "last", 0, 40);
         Assert.Equal(Enumerable.Range(0, 40), await ConsumeAsync(second.Bootstrap, "last"));
+        await ProduceAsync(third.Bootstrap, "spread", 1200, 600);
+        Assert.Equal(Enumerable.Range(0, 1800), await ConsumeAsync(second.Bootstrap, "spread"));
         await first.StartAgainAsync();
         await UntilAsync(async () => (await AliveAsync(first)).SequenceEqual([11, 12, 13]), "it is back");
-        Assert.Equal(Enumerable.Range(0, 1200), await ConsumeAsync(first.Bootstrap, "spread"));
+        Assert.Equal(Enumerable.Range(0, 1800), await ConsumeAsync(first.Bootstrap, "spread"));
     }
 
     [Fact]
@@ -90,16 +95,17 @@ public sealed partial class ZooKeeperTests
         await using ZooKeeperProcess zooKeeper = await ZooKeeperProcess.StartAsync();
         await using HostProcess controller = await HostAsync(zooKeeper.Address, 1, "zookeeper.session.timeout.ms=3000");
         await using HostProcess other = await HostAsync(zooKeeper.Address, 2, "zookeeper.session.timeout.ms=3000");
-        await ToolAsync("3.9", "topics", ["--bootstrap-server", other.Bootstrap, "--create", "--topic", "t", "--partitions", "4"]);
+        await GoAsync(other.Bootstrap, "topic-create", "t", "-p", "4", "-r", "2");
         await ProduceAsync(other.Bootstrap, "t", 0, 40);
         controller.Pause();
         await UntilAsync(async () => (await AliveAsync(other)).SequenceEqual([2]), "the one that stands still is gone, and its office is another's");
+        await ProduceAsync(other.Bootstrap, "t", 40, 40);
         controller.Continue();
         await UntilAsync(async () => (await AliveAsync(other)).SequenceEqual([1, 2]), "it is back");
         await UntilAsync(async () => (await AliveAsync(controller)).SequenceEqual([1, 2]), "it knows");
         Assert.Contains("the coordination session has expired", controller.Log, StringComparison.Ordinal);
-        await ProduceAsync(controller.Bootstrap, "t", 40, 40);
-        Assert.Equal(Enumerable.Range(0, 80), await ConsumeAsync(other.Bootstrap, "t"));
+        await ProduceAsync(controller.Bootstrap, "t", 80, 40);
+        Assert.Equal(Enumerable.Range(0, 120), await ConsumeAsync(other.Bootstrap, "t"));
     }
 
     [Fact]
@@ -126,14 +132,13 @@ public sealed partial class ZooKeeperTests
         await using HostProcess host = await HostAsync($"{zooKeeper.Address}/ours", 1, "auto.create.topics.enable=false");
         foreach (string bootstrap in (string[])[kafka.Bootstrap, host.Bootstrap])
         {
-            string[] to = ["--bootstrap-server", bootstrap];
-            await ToolAsync("3.9", "topics", [.. to, "--create", "--topic", "kept", "--replica-assignment", "1,1,1", "--config", "segment.bytes=1048576"]);
-            await ToolAsync("3.9", "topics", [.. to, "--create", "--topic", "gone", "--partitions", "1"]);
-            await ToolAsync("3.9", "topics", [.. to, "--alter", "--topic", "kept", "--partitions", "4"]);
-            await ToolAsync("3.9", "configs", [.. to, "--alter", "--entity-type", "topics", "--entity-name", "kept", "--add-config", "retention.ms=5"]);
-            await ToolAsync("3.9", "configs", [.. to, "--alter", "--entity-type", "brokers", "--entity-default", "--add-config", "log.retention.ms=7"]);
-            await ToolAsync("3.9", "configs", [.. to, "--alter", "--entity-type", "brokers", "--entity-name", "1", "--add-config", "log.cleaner.threads=2"]);
-            await ToolAsync("3.9", "topics", [.. to, "--delete", "--topic", "gone"]);
+            await GoAsync(bootstrap, "topic-create", "kept", "-p", "12", "-r", "1", "-c", "segment.bytes=1048576");
+            await GoAsync(bootstrap, "topic-create", "gone", "-p", "1", "-r", "1");
+            await GoAsync(bootstrap, "partitions-add", "kept", "13");
+            await GoAsync(bootstrap, "config-set", "topic", "kept", "retention.ms=5");
+            await GoAsync(bootstrap, "config-set", "broker", "", "log.retention.ms=7");
+            await GoAsync(bootstrap, "config-set", "broker", "1", "log.cleaner.threads=2");
+            await GoAsync(bootstrap, "topic-delete", "gone");
         }
         SortedDictionary<string, string> real = await TreeAsync(zooKeeper, "/real");
         SortedDictionary<string, string> ours = await TreeAsync(zooKeeper, "/ours");
