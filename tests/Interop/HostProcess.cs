@@ -7,12 +7,6 @@ namespace Interop;
 /// <summary>The built host, run as an operator runs it, on ports and a directory of its own.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
-    /// <summary>Where free ports are looked for; INTEROP_PORTS=first-last narrows it.</summary>
-    private static readonly (int First, int Last) s_ports =
-        Environment.GetEnvironmentVariable("INTEROP_PORTS") is { Length: > 0 } range && range.Split('-') is [var first, var last]
-            ? (int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(last, System.Globalization.CultureInfo.InvariantCulture))
-            : (20_000, 32_000);
-
     private readonly List<string> _lines = [];
     private readonly string[] _arguments;
     private readonly bool _ownsData;
@@ -124,6 +118,11 @@ internal sealed class HostProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
     }
 
+    /// <summary>SIGSTOP: it stands still, and nobody is told.</summary>
+    public void Pause() => Signals.Pause(_process.Id);
+
+    public void Continue() => Signals.Resume(_process.Id);
+
     /// <summary>SIGTERM, as an operator or a service manager stops it.</summary>
     /// <returns>The exit code, and how long it took.</returns>
     public async Task<(int ExitCode, TimeSpan Took)> StopAsync()
@@ -149,7 +148,7 @@ internal sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>The first of <paramref name="count"/> ports in a row that nobody listens on.</summary>
-    public static int FreePorts(int count) => Interop.FreePorts.InARow(count, s_ports.First, s_ports.Last);
+    public static int FreePorts(int count) => Interop.FreePorts.InARow(count);
 }
 
 /// <summary>One default host that the tests of a class share, or a broker that runs already

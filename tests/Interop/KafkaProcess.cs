@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 
 namespace Interop;
 
@@ -17,7 +16,7 @@ internal sealed class KafkaProcess : IAsyncDisposable
         Id = id;
         _zookeeper = zookeeper;
         _overrides = overrides;
-        Port = HostProcess.FreePorts(1);
+        Port = FreePorts.InARow(1);
         Directory = System.IO.Directory.CreateTempSubdirectory("wheelhouse-kafka-").FullName;
     }
 
@@ -52,25 +51,12 @@ internal sealed class KafkaProcess : IAsyncDisposable
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         long end = Environment.TickCount64 + 90_000;
-        while (!await ListensAsync())
+        while ((await Command.RunAsync(Command.Find("kcat"), ["-b", Bootstrap, "-L", "-m", "5"])) is var listed
+            && (listed.ExitCode != 0 || !listed.Output.Contains($"broker {Id} at", StringComparison.Ordinal)))
         {
             Assert.False(_process.HasExited, $"Kafka {Version} broker {Id} ended at its start");
-            Assert.True(Environment.TickCount64 < end, $"Kafka {Version} broker {Id} did not listen within 90 s");
+            Assert.True(Environment.TickCount64 < end, $"Kafka {Version} broker {Id} does not serve within 90 s");
             await Task.Delay(100, TestContext.Current.CancellationToken);
-        }
-    }
-
-    private async Task<bool> ListensAsync()
-    {
-        try
-        {
-            using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", Port, TestContext.Current.CancellationToken);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
         }
     }
 

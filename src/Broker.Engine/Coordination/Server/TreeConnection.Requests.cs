@@ -23,7 +23,7 @@ internal sealed partial class TreeConnection
         }
         if (code == OpCode.CloseSession)
         {
-            await Party.DisposeAsync().ConfigureAwait(false);
+            await _server.CloseAsync(Session!).ConfigureAwait(false);
             Answer(xid, KeeperCode.Ok);
             return false;
         }

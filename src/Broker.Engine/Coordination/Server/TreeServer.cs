@@ -168,6 +168,16 @@ internal sealed partial class TreeServer : IAsyncDisposable
         return session;
     }
 
+    /// <summary>Ends a session at its client's wish; the connection stays for the answer.</summary>
+    public ValueTask CloseAsync(ServedSession session)
+    {
+        lock (_lock)
+        {
+            session.Connection = null;
+        }
+        return session.Session.DisposeAsync();
+    }
+
     private void Forget(ServedSession session)
     {
         TreeConnection? connection;
