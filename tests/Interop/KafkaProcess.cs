@@ -13,7 +13,7 @@ internal sealed class KafkaProcess : IAsyncDisposable
         Port = FreePorts.InARow(1);
         var info = new ProcessStartInfo(
             Repository.Peer("bin", "kafka-zk"), [version, $"{id}", _directory, $"{Port}", connect, .. settings]) { RedirectStandardOutput = true };
-        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms128M -Xmx256M";
+        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms128M -Xmx384M";
         _process = Process.Start(info)!;
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();

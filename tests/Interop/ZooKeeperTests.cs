@@ -128,7 +128,7 @@ public sealed partial class ZooKeeperTests
     public async Task Tree_IsAsKafkaWritesIt()
     {
         await using ZooKeeperProcess zooKeeper = await ZooKeeperProcess.StartAsync();
-        await using KafkaProcess kafka = await KafkaProcess.StartAsync("3.9", 1, $"{zooKeeper.Address}/real", ["auto.create.topics.enable=false"]);
+        await using KafkaProcess kafka = await KafkaProcess.StartAsync("3.9", 1, $"{zooKeeper.Address}/real", ["auto.create.topics.enable=false", "log.cleaner.dedupe.buffer.size=20971520"]);
         await using HostProcess host = await HostAsync($"{zooKeeper.Address}/ours", 1, "auto.create.topics.enable=false");
         foreach (string bootstrap in (string[])[kafka.Bootstrap, host.Bootstrap])
         {
