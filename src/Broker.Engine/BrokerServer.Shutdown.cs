@@ -33,9 +33,9 @@ internal sealed partial class BrokerServer
                 return;
             }
             LogHandover(Id, response.ErrorCode, response.RemainingPartitions.Count);
-            if (!IsAnyoneLeft(alongside))
+            if (!IsAnyoneLeft(alongside) || response.ErrorCode == ErrorCode.NotController)
             {
-                return;
+                return;   // nobody to hand over to, or nobody who could do it within the time
             }
             if (attempts > 1 && response.ErrorCode == ErrorCode.None)
             {

@@ -267,6 +267,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
         Replicas.Fetchers?.Hurry();
+        if (before.Brokers.Keys.Any(id => !after.IsAlive(id)))
+        {
+            Replicas.OnBrokersGone();
+        }
         // A topic made again under its name has another id: what was committed of the old one is not of it.
         if (!ReferenceEquals(before.TopicNames, after.TopicNames))
         {

@@ -44,7 +44,7 @@ internal sealed class KafkaProcess : IAsyncDisposable
     {
         var info = new ProcessStartInfo(_launcher, [Version, $"{Id}", Directory, $"{Port}", _zookeeper, .. _overrides])
         { RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256M -Xmx256M";
+        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256M -Xmx512M";
         _process = Process.Start(info)!;
         _process.OutputDataReceived += (_, _) => { };
         _process.ErrorDataReceived += (_, _) => { };

@@ -9,6 +9,9 @@ internal static class Repository
 
     public static string Scripts(params string[] parts) => Path.Combine([Root, "tests", "Interop", .. parts]);
 
+    /// <summary>Whether something of the peers is there, for what cannot skip a test.</summary>
+    public static bool HasPeer(params string[] parts) => Path.Exists(Path.Combine([Root, "..", "shared", "peers", .. parts]));
+
     /// <summary>A path under the peers, which are not part of the repository; the test is skipped where it is not there.</summary>
     public static string Peer(params string[] parts)
     {

@@ -39,14 +39,16 @@ internal sealed class ReplicaAdministration(Func<ClusterController?> controller,
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
-        if (controller() is { IsActive: true } active && await ask(active).ConfigureAwait(false) is var answer && !isFromAnother(answer))
-        {
-            return answer;
-        }
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Math.Max(1, timeoutMs));
         try
         {
+            // Its own controller may be waiting for a tree that is away.
+            if (controller() is { IsActive: true } active
+                && await ask(active).WaitAsync(limit.Token).ConfigureAwait(false) is var answer && !isFromAnother(answer))
+            {
+                return answer;
+            }
             return await line.SendAsync<TRequest, TResponse>(request, limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -29,7 +29,7 @@ internal static class AllHandlers
             broker.Fetches,
             new ListOffsetsHandler(broker.Replicas, broker.Metadata),
             new OffsetForLeaderEpochHandler(broker.Replicas, broker.Metadata),
-            new MetadataHandler(broker.Metadata, broker.ClusterId, broker.AutoCreation),
+            new MetadataHandler(broker.Metadata, broker.ClusterId, broker.AutoCreation, broker.Waits),
             new DescribeTopicPartitionsHandler(broker.Metadata, broker.Config.Static.Int(DescribePartitionsMax)),
             new DescribeClusterHandler(broker.Metadata, broker.ClusterId),
             new DescribeLogDirsHandler(broker.Logs, broker.Replicas.HighWatermarkOf),

@@ -1,3 +1,4 @@
+using Broker.Engine.Administration;
 using Broker.Engine.Metadata;
 using Broker.Engine.Requests;
 using Broker.Protocol.Messages;
@@ -16,13 +17,26 @@ internal interface IAutoTopicCreation
 /// Metadata: brokers, controller and topics as the broker sees them now. In v0 an empty list means all topics, from v1 on null
 /// does and an empty list means none (trap 12); unknown topics are made on the way (trap 13).
 /// </summary>
-internal sealed class MetadataHandler(MetadataCache metadata, string clusterId, IAutoTopicCreation creation)
-    : DirectHandler<MetadataRequest, MetadataResponse>
+internal sealed class MetadataHandler(MetadataCache metadata, string clusterId, IAutoTopicCreation creation, MetadataWaits waits)
+    : WorkerHandler<MetadataRequest, MetadataResponse>
 {
+    /// <summary>How long a client of a broker that has just started waits for the controller's first word, milliseconds: without it
+    /// every topic would seem to be gone.</summary>
+    private const long FirstImageWaitMs = 5_000;
+
     /// <summary>The first version that may ask for topics by id; 10 and 11 have the field and refuse it (trap 14).</summary>
     private const short TopicIdVersion = 12;
 
-    protected override MetadataResponse Handle(RequestContext context, MetadataRequest request)
+    protected override ValueTask<MetadataResponse> HandleAsync(RequestContext context, MetadataRequest request) =>
+        metadata.Current.IsEmpty ? WaitAsync(context, request) : new(Answer(context, request));
+
+    private async ValueTask<MetadataResponse> WaitAsync(RequestContext context, MetadataRequest request)
+    {
+        await waits.WaitAsync(image => !image.IsEmpty, FirstImageWaitMs, "the controller's first word").ConfigureAwait(false);
+        return Answer(context, request);
+    }
+
+    private MetadataResponse Answer(RequestContext context, MetadataRequest request)
     {
         MetadataImage image = metadata.Current;
         var response = new MetadataResponse

@@ -46,6 +46,9 @@ internal sealed record MetadataImage(
         0, -1, ImmutableDictionary<int, BrokerImage>.Empty,
         ImmutableDictionary.Create<string, TopicImage>(StringComparer.Ordinal), ImmutableDictionary<Guid, string>.Empty);
 
+    /// <summary>Whether no controller has said anything yet: then nothing is known, not even what there is not.</summary>
+    public bool IsEmpty => Version == 0;
+
     public TopicImage? Topic(string name) => Topics.GetValueOrDefault(name);
 
     public TopicImage? Topic(Guid id) => TopicNames.TryGetValue(id, out string? name) ? Topics.GetValueOrDefault(name) : null;

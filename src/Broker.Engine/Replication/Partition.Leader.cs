@@ -198,6 +198,25 @@ internal sealed partial class Partition
     private bool MayExpand(PartitionRole role, FollowerState follower) =>
         follower.LogEndOffset >= HighWatermark && follower.LogEndOffset >= role.EpochStartOffset && _context.IsAlive(follower.BrokerId);
 
+    /// <summary>Looks anew at whom the high watermark waits for: a follower that has died, or has been behind for too long, is waited
+    /// for no more, and nothing else may come by to notice.</summary>
+    public void Reconsider()
+    {
+        if (Role is not { IsLeader: true, Followers.Length: > 0 })
+        {
+            return;
+        }
+        bool advanced;
+        lock (_roleLock)
+        {
+            advanced = TryAdvance(_role);
+        }
+        if (advanced)
+        {
+            Wake();
+        }
+    }
+
     /// <summary>Looks for in-sync replicas that have not been caught up for too long, and asks for their removal. From time to
     /// time.</summary>
     public void MaybeShrinkIsr()
@@ -241,29 +260,34 @@ internal sealed partial class Partition
             {
                 return false;   // decided otherwise since
             }
-            if (error != ErrorCode.None)
+            if (error is ErrorCode.OperationNotAttempted or ErrorCode.IneligibleReplica)
+            {
+                // Surely not done: who was proposed need not be waited for any more.
+                _context.IsrUpdateFailed?.Invoke();
+                _role = role with { Proposal = null };
+                advanced = TryAdvance(_role);
+            }
+            else if (error != ErrorCode.None)
             {
                 _context.IsrUpdateFailed?.Invoke();
-                if (error is ErrorCode.OperationNotAttempted or ErrorCode.IneligibleReplica)
-                {
-                    _role = role with { Proposal = null };   // surely not done
-                }
                 // What can only be known from a role that is on its way is left until it comes.
-                return error is not (ErrorCode.OperationNotAttempted or ErrorCode.IneligibleReplica or ErrorCode.FencedLeaderEpoch
-                    or ErrorCode.InvalidUpdateVersion or ErrorCode.InvalidRequest or ErrorCode.NewLeaderElected
-                    or ErrorCode.UnknownTopicOrPartition or ErrorCode.UnknownTopicId);
+                return error is not (ErrorCode.FencedLeaderEpoch or ErrorCode.InvalidUpdateVersion or ErrorCode.InvalidRequest
+                    or ErrorCode.NewLeaderElected or ErrorCode.UnknownTopicOrPartition or ErrorCode.UnknownTopicId);
             }
-            if (leaderEpoch > role.LeaderEpoch || partitionEpoch < role.PartitionEpoch)
+            else if (leaderEpoch > role.LeaderEpoch || partitionEpoch < role.PartitionEpoch)
             {
                 return false;
             }
-            if (Remember(role.InSyncReplicas, inSyncReplicas, proposal.Cause))
+            else
             {
-                _context.IsrChanged?.Invoke(proposal.IsExpansion);
+                if (Remember(role.InSyncReplicas, inSyncReplicas, proposal.Cause))
+                {
+                    _context.IsrChanged?.Invoke(proposal.IsExpansion);
+                }
+                role = role with { InSyncReplicas = inSyncReplicas, PartitionEpoch = partitionEpoch, Proposal = null };
+                Volatile.Write(ref _role, role);
+                advanced = TryAdvance(role);
             }
-            role = role with { InSyncReplicas = inSyncReplicas, PartitionEpoch = partitionEpoch, Proposal = null };
-            Volatile.Write(ref _role, role);
-            advanced = TryAdvance(role);
         }
         if (advanced)
         {

@@ -78,12 +78,22 @@ internal sealed partial class ReplicaManager
         foreach (Partition partition in Partitions.Partitions)
         {
             partition.MaybeShrinkIsr();
+            partition.Reconsider();
+        }
+    }
+
+    /// <summary>Brokers have gone: nobody waits for them.</summary>
+    public void OnBrokersGone()
+    {
+        foreach (Partition partition in Partitions.Partitions)
+        {
+            partition.Reconsider();
         }
     }
 
     /// <summary>Why a partition cannot be served here: held by nobody this broker knows, or led elsewhere.</summary>
     public static ErrorCode MissingPartitionError(MetadataImage metadata, string topic, int partition) =>
-        metadata.Partition(topic, partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
+        metadata.Partition(topic, partition) is null && !metadata.IsEmpty ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
 
     private Partition GetOrCreate(TopicPartition id, Guid topicId)
     {

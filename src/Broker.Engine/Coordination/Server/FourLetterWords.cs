@@ -32,7 +32,8 @@ internal static class FourLetterWords
             "mntr" => Monitor(server),
             "conf" => Configuration(server),
             "cons" => string.Concat(server.Connections().Select(c => Describe(c, isLong: true))) + "\n",
-            "envi" => $"Environment:\nzookeeper.version={Version}\nhost.name={Environment.MachineName}\nos.name={Environment.OSVersion.Platform}\nos.version={Environment.OSVersion.Version}\n",
+            "envi" => $"Environment:\nzookeeper.version={Version}\nhost.name={Environment.MachineName}\n"
+                + $"os.name={Environment.OSVersion.Platform}\nos.version={Environment.OSVersion.Version}\n",
             "wchs" => Watches(server),
             _ => s_refused.Contains(word) ? $"{word} is not executed because it is not in the whitelist.\n" : null,
         };

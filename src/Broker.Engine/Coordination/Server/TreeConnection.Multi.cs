@@ -42,7 +42,9 @@ internal sealed partial class TreeConnection
         {
             if (invalid >= 0 || result.Error != CoordinationError.None)
             {
-                WriteFailed(writer, codes.Count, invalid >= 0 ? invalid : result.FailedIndex, invalid >= 0 ? KeeperCode.InvalidAcl : KeeperCodes.ToCode(result.Error));
+                (int failed, KeeperCode code) = invalid >= 0
+                    ? (invalid, KeeperCode.InvalidAcl) : (result.FailedIndex, KeeperCodes.ToCode(result.Error));
+                WriteFailed(writer, codes.Count, failed, code);
             }
             else
             {

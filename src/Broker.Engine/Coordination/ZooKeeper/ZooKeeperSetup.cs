@@ -9,6 +9,8 @@ namespace Broker.Engine.Coordination.ZooKeeper;
 /// <summary>From a broker's configuration to how its ensemble is reached. Stateless.</summary>
 internal static class ZooKeeperSetup
 {
+    private const string DigestModule = "org.apache.zookeeper.server.auth.DigestLoginModule";
+
     /// <returns>Null where no ensemble is configured.</returns>
     /// <exception cref="ConfigException">Something given cannot stand.</exception>
     public static ZooKeeperOptions? Read(BrokerConfig config)
@@ -48,9 +50,9 @@ internal static class ZooKeeperSetup
     private static (string User, string Password) Credentials(string jaas)
     {
         int options = jaas.IndexOf(" required ", StringComparison.Ordinal);
-        if (!jaas.TrimStart().StartsWith("org.apache.zookeeper.server.auth.DigestLoginModule", StringComparison.Ordinal) || options < 0)
+        if (!jaas.TrimStart().StartsWith(DigestModule, StringComparison.Ordinal) || options < 0)
         {
-            throw Wrong("zookeeper.sasl.client.jaas.config: only org.apache.zookeeper.server.auth.DigestLoginModule required username=\"...\" password=\"...\"; is supported");
+            throw Wrong($"zookeeper.sasl.client.jaas.config: only {DigestModule} required username=\"...\" password=\"...\"; is supported");
         }
         string text = jaas[(options + " required ".Length)..].Trim().TrimEnd(';');
         Dictionary<string, string> values = SaslDigest.Parse(text.Replace("\" ", "\",", StringComparison.Ordinal));
