@@ -62,7 +62,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
         Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
         ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger);
-        _background = new BrokerBackground(Workers, environment.Time, _logger);
+        _background = new BrokerBackground(Workers, environment.Time);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
@@ -190,7 +190,12 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Replicas.BecameLeader = Groups.OnBecameLeader;
         Replicas.ResignedLeader = Groups.OnResigned;
         Metadata.Changed = OnMetadataChanged;
-        _background.AllFailed = reason => Failed?.Invoke(reason);
+        Logs.AllFailed = reason => Failed?.Invoke(reason);
+        Logs.DirectoryFailed = directory =>
+        {
+            Replicas.OnDirectoryFailed(directory);
+            _ = Membership.TellOfFailedDirectoryAsync();
+        };
         Serve();
         Endpoints =
         [

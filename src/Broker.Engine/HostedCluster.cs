@@ -24,6 +24,7 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly bool _portable;
+    private readonly Disk _disk;
     private readonly LogLevels _logLevels;
     private EmbeddedStore? _store;
     private HostedBroker[] _brokers = [];
@@ -32,6 +33,7 @@ public sealed class HostedCluster : IAsyncDisposable
         IReadOnlyList<BrokerConfig> configs, string dataDirectory, ClusterSettings settings, TimeProvider time, ILoggerFactory loggers)
     {
         _portable = settings.PortableTransport;
+        _disk = settings.Disk;
         _logLevels = settings.LogLevels;
         _configs = configs;
         _dataDirectory = dataDirectory;
@@ -86,10 +88,10 @@ public sealed class HostedCluster : IAsyncDisposable
         try
         {
             _store = new EmbeddedStore(
-                PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
+                _disk, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
-                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers, _logLevels)
+                _store, ClusterId, _disk, _time, NewRandom, _loggers, _logLevels)
             { PortableTransport = _portable };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
@@ -115,7 +117,7 @@ public sealed class HostedCluster : IAsyncDisposable
                 return ClusterJson.ReadClusterId(found.Data);
             }
             // A new store beside log directories that hold topics: they are taken over. The id goes last: it says that all is there.
-            var adoption = new LogAdoption(PhysicalDisk.Instance, _loggers.CreateLogger("Cluster"));
+            var adoption = new LogAdoption(_disk, _loggers.CreateLogger("Cluster"));
             adoption.Find(_configs);
             await adoption.WriteAsync(session, NewRandom(), cancellationToken).ConfigureAwait(false);
             string made = adoption.ClusterId ?? Uuids.Format(Uuids.New(NewRandom()));
@@ -159,6 +161,9 @@ public sealed record ClusterSettings
 
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     internal bool PortableTransport { get; init; }
+
+    /// <summary>The disk; tests put one in its place that fails.</summary>
+    internal Disk Disk { get; init; } = PhysicalDisk.Instance;
 
     /// <summary>What decides which loggers write.</summary>
     public LogLevels LogLevels { get; init; } = new(LogLevel.Information);

@@ -99,6 +99,23 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         await controller.StartAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Tells the controller that a log directory has failed under partitions of this broker. A controller that does not
+    /// hear of it now does by what the broker answers to its next word.</summary>
+    public async Task TellOfFailedDirectoryAsync()
+    {
+        try
+        {
+            CreateResult told = await Session.CreateAsync(
+                ClusterPaths.LogDirEventPrefix, ClusterJson.LogDirFailure(_brokerId), CreateMode.PersistentSequential, _stopping.Token)
+                .ConfigureAwait(false);
+            told.Error.ThrowIfFailed(ClusterPaths.LogDirEventPrefix);
+        }
+        catch (Exception e) when (e is CoordinationException or ObjectDisposedException or OperationCanceledException)
+        {
+            LogUntold(e.Message);
+        }
+    }
+
     private void OnSessionEnded()
     {
         if (!_stopping.IsCancellationRequested)
@@ -165,4 +182,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
     private partial void LogLost(string reason);
+
+    [LoggerMessage(7042, LogLevel.Warning, "the controller could not be told of a failed log directory: {Reason}", EventName = "FailedDirectoryUntold")]
+    private partial void LogUntold(string reason);
 }

@@ -10,6 +10,8 @@ internal static class ClusterPaths
     public const string DeleteTopics = "/admin/delete_topics";
     public const string ConfigChanges = "/config/changes";
     public const string ConfigChangePrefix = "/config/changes/config_change_";
+    public const string LogDirEvents = "/log_dir_event_notification";
+    public const string LogDirEventPrefix = "/log_dir_event_notification/log_dir_event_";
     public const string ProducerIdBlock = "/latest_producer_id_block";
     public const string ClusterId = "/cluster/id";
 
@@ -20,7 +22,7 @@ internal static class ClusterPaths
     public static readonly string[] Persistent =
     [
         BrokerIds, Topics, "/brokers/seqid", DeleteTopics, ConfigChanges, "/config/topics",
-        "/config/brokers", "/config/clients", "/config/users", "/config/ips", "/isr_change_notification", "/log_dir_event_notification",
+        "/config/brokers", "/config/clients", "/config/users", "/config/ips", "/isr_change_notification", LogDirEvents,
     ];
 
     public static string Broker(int id) => $"{BrokerIds}/{id}";

@@ -31,8 +31,25 @@ internal sealed class DeleteRecordsHandler(ReplicaManager replicas, LogManager l
         if (moved.Count > 0)
         {
             logs.RecordsDeleted(moved, replicas.HighWatermarkOf);
+            Refuse(response, moved);
         }
         return response;
+    }
+
+    /// <summary>What could not be made to last is not answered as deleted.</summary>
+    private static void Refuse(DeleteRecordsResponse response, List<PartitionLog> moved)
+    {
+        HashSet<TopicPartition> failed = [.. moved.Where(l => l.IsFailed).Select(l => l.Partition)];
+        foreach (DeleteRecordsResponse.DeleteRecordsTopicResult topic in response.Topics)
+        {
+            foreach (DeleteRecordsResponse.DeleteRecordsPartitionResult result in topic.Partitions)
+            {
+                if (failed.Contains(new TopicPartition(topic.Name, result.PartitionIndex)))
+                {
+                    (result.ErrorCode, result.LowWatermark) = (ErrorCode.KafkaStorageError, NoLowWatermark);
+                }
+            }
+        }
     }
 
     private (ErrorCode Error, long LowWatermark) Delete(TopicPartition id, long offset, List<PartitionLog> moved)
@@ -43,7 +60,11 @@ internal sealed class DeleteRecordsHandler(ReplicaManager replicas, LogManager l
         }
         if (replicas.Partitions.Find(id) is not { } partition)
         {
-            return (ReplicaManager.MissingPartitionError(metadata.Current, id.Topic, id.Partition), NoLowWatermark);
+            return (replicas.MissingPartitionError(metadata.Current, id.Topic, id.Partition), NoLowWatermark);
+        }
+        if (partition.Log.IsFailed)
+        {
+            return (ErrorCode.KafkaStorageError, NoLowWatermark);
         }
         if (!partition.Role.IsLeader)
         {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Broker.Engine.Metadata;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
@@ -17,6 +18,10 @@ internal sealed partial class ReplicaManager
     private readonly int _ownerThreads;
     private readonly ILogger _logger;
     private readonly Dictionary<TopicPartition, long> _checkpointed = [];
+
+    /// <summary>Partitions given to this broker whose logs could not be had: they lie in directories out of service.</summary>
+    private readonly ConcurrentDictionary<TopicPartition, bool> _offline = new();
+
     private int _nextOwner;
     private int _controllerEpoch;
 
@@ -34,14 +39,14 @@ internal sealed partial class ReplicaManager
         _ownerThreads = ownerThreads;
         _logger = logger;
         Partitions = new PartitionTable(logs.Clock.Time);
-        foreach (LogDirectory directory in logs.Directories)
+        // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
+        logs.ReadEach(d => d.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged), (_, read) =>
         {
-            // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
-            foreach ((TopicPartition partition, long offset) in directory.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged))
+            foreach ((TopicPartition partition, long offset) in read)
             {
                 _checkpointed[partition] = offset;
             }
-        }
+        });
     }
 
     public PartitionTable Partitions { get; }
@@ -152,7 +157,11 @@ internal sealed partial class ReplicaManager
                     Stop(old.Id, delete: true, resigned);
                 }
             }
-            Partition partition = GetOrCreate(id, topic.TopicId);
+            Partition partition = GetOrCreate(id, topic.TopicId, state.IsNew);
+            if (partition.Log.IsFailed)
+            {
+                return ErrorCode.KafkaStorageError;
+            }
             bool wasLeader = partition.Role.IsLeader;
             var role = new PartitionRole(
                 state.Leader, state.LeaderEpoch, state.PartitionEpoch, state.Leader == _brokerId, [.. state.Replicas], [.. state.Isr]);
@@ -177,18 +186,20 @@ internal sealed partial class ReplicaManager
         catch (IOException e)
         {
             LogRoleFailed(id, e.Message);
+            _offline[id] = true;
             return ErrorCode.KafkaStorageError;
         }
     }
 
-    private Partition GetOrCreate(TopicPartition id, Guid topicId)
+    private Partition GetOrCreate(TopicPartition id, Guid topicId, bool isNew)
     {
         HostedTopic topic = Partitions.GetOrAdd(id.Topic, topicId);
         if (topic.Find(id.Partition) is { } existing)
         {
             return existing;
         }
-        PartitionLog log = _logs.GetOrCreate(id, topicId);
+        PartitionLog log = _logs.GetOrCreate(id, topicId, isNew);
+        _offline.TryRemove(id, out _);
         int owner = _ownerThreads == 0 ? -1 : _nextOwner++ % _ownerThreads;
         var partition = new Partition(topic, id.Partition, log, owner, _checkpointed.GetValueOrDefault(id));
         topic.Set(id.Partition, partition);
@@ -230,8 +241,10 @@ internal sealed partial class ReplicaManager
     {
         try
         {
+            bool isOffline = _offline.TryRemove(id, out _);
             if (Partitions.Find(id) is { } partition)
             {
+                isOffline |= partition.Log.IsFailed;
                 Partitions.Remove(partition.Topic, id.Partition);
                 partition.SetRole(partition.Role with { IsLeader = false, Leader = -1, PartitionEpoch = int.MaxValue });
                 partition.Wake();
@@ -242,7 +255,7 @@ internal sealed partial class ReplicaManager
                 _checkpointed.Remove(id);
                 _logs.Delete(id);
             }
-            return ErrorCode.None;
+            return isOffline ? ErrorCode.KafkaStorageError : ErrorCode.None;
         }
         catch (IOException e)
         {
@@ -251,9 +264,25 @@ internal sealed partial class ReplicaManager
         }
     }
 
+    /// <summary>A log directory has failed: whoever waits for its partitions hears of it.</summary>
+    public void OnDirectoryFailed(LogDirectory directory)
+    {
+        Partition[] failed = [.. Partitions.Partitions.Where(p => p.Log.ParentDirectory == directory.Path)];
+        foreach (Partition partition in failed)
+        {
+            if (partition.Role.IsLeader)
+            {
+                ResignedLeader?.Invoke(partition.Id);
+            }
+            partition.Wake();
+        }
+        LogPartitionsOffline(directory.Path, failed.Length);
+    }
+
     /// <summary>Why a partition cannot be served here: held by nobody this broker knows, or led elsewhere.</summary>
-    public static ErrorCode MissingPartitionError(MetadataImage metadata, string topic, int partition) =>
-        metadata.Partition(topic, partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
+    public ErrorCode MissingPartitionError(MetadataImage metadata, string topic, int partition) =>
+        !_offline.IsEmpty && _offline.ContainsKey(new TopicPartition(topic, partition)) ? ErrorCode.KafkaStorageError
+            : metadata.Partition(topic, partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
 
     [LoggerMessage(4001, LogLevel.Debug, "leading {Partition} in epoch {Epoch} from offset {Offset}", EventName = "BecameLeader")]
     private partial void LogBecameLeader(TopicPartition partition, int epoch, long offset);
@@ -275,4 +304,7 @@ internal sealed partial class ReplicaManager
 
     [LoggerMessage(4005, LogLevel.Warning, "{Reason}; high watermarks begin at the logs' start", EventName = "HighWatermarksDamaged")]
     private partial void LogCheckpointDamaged(string reason);
+
+    [LoggerMessage(4008, LogLevel.Warning, "{Count} partitions are offline with log directory {Path}", EventName = "PartitionsOffline")]
+    private partial void LogPartitionsOffline(string path, int count);
 }

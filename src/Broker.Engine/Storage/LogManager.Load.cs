@@ -36,7 +36,6 @@ internal sealed partial class LogManager
         if (progress.IsRunning)
         {
             LogRecovered(directory.Path, found.Count, progress.ElapsedMs);
-            _recovery = null;
         }
     }
 
@@ -69,6 +68,10 @@ internal sealed partial class LogManager
     private void LoadLog(
         LogDirectory directory, TopicPartition partition, string path, LoadCheckpoints checkpoints, RecoveryProgress progress)
     {
+        if (!directory.IsOnline)
+        {
+            return;
+        }
         try
         {
             LogConfig config = ConfigOf(partition.Topic);
@@ -92,7 +95,7 @@ internal sealed partial class LogManager
         }
         catch (IOException e)
         {
-            throw new LogDirectoryException($"log directory {directory.Path} failed while {partition} was loaded: {e.Message}", e);
+            TakeOffline(directory.Path, new IOException($"{partition} could not be loaded: {e.Message}", e));
         }
     }
 

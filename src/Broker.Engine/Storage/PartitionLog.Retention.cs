@@ -127,6 +127,7 @@ internal sealed partial class PartitionLog
     /// <summary>Moves the first readable offset forward (DeleteRecords). The segments before it go at the next look for old
     /// ones.</summary>
     /// <returns>False when <paramref name="offset"/> is beyond <paramref name="highWatermark"/>.</returns>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public bool IncrementLogStartOffset(long offset, long highWatermark)
     {
         lock (_lock)
@@ -135,8 +136,11 @@ internal sealed partial class PartitionLog
             {
                 return false;
             }
-            MoveLogStart(offset, "client delete records request");
-            return true;
+            return OnDisk("a deletion of records", () =>
+            {
+                MoveLogStart(offset, "client delete records request");
+                return true;
+            });
         }
     }
 

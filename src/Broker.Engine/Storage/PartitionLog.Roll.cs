@@ -112,46 +112,58 @@ internal sealed partial class PartitionLog
     private bool AllBeforeFlushed(int index) => index == 0 || _recoveryPoint >= _segments[index].BaseOffset;
 
     /// <summary>Cuts everything from <paramref name="offset"/> on.</summary>
-    public void TruncateTo(long offset)
+    /// <returns>Whether there was anything.</returns>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
+    public bool TruncateTo(long offset)
     {
         lock (_lock)
         {
-            if (offset >= _logEndOffset)
+            return offset < _logEndOffset && OnDisk("a truncation", () =>
             {
-                return;
-            }
-            if (offset <= _segments[0].BaseOffset)
-            {
-                StartOver(offset);
-                return;
-            }
-            int keep = FloorSegment(_segments, offset);
-            LogSegment[] dropped = _segments[(keep + 1)..];
-            LogSegment last = _segments[keep];
-            int position = last.FindPosition(offset, out _);
-            if (position >= 0)
-            {
-                last.Truncate(offset, position);
-                ReloadTimes(last);
-                last.File.Flush();   // what was cut off must not come back with the power
-            }
-            Volatile.Write(ref _segments, _segments[..(keep + 1)]);
-            Volatile.Write(ref _active, last);
-            Volatile.Write(ref _logEndOffset, offset);
-            Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
-            Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
-            Epochs.TruncateFromEnd(offset);
-            RebuildProducers(offset);
-            Drop(dropped, delayMs: 0);
+                Cut(offset);
+                return true;
+            });
         }
     }
 
+    private void Cut(long offset)
+    {
+        if (offset <= _segments[0].BaseOffset)
+        {
+            StartOver(offset);
+            return;
+        }
+        int keep = FloorSegment(_segments, offset);
+        LogSegment[] dropped = _segments[(keep + 1)..];
+        LogSegment last = _segments[keep];
+        int position = last.FindPosition(offset, out _);
+        if (position >= 0)
+        {
+            last.Truncate(offset, position);
+            ReloadTimes(last);
+            last.File.Flush();   // what was cut off must not come back with the power
+        }
+        Volatile.Write(ref _segments, _segments[..(keep + 1)]);
+        Volatile.Write(ref _active, last);
+        Volatile.Write(ref _logEndOffset, offset);
+        Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
+        Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
+        Epochs.TruncateFromEnd(offset);
+        RebuildProducers(offset);
+        Drop(dropped, delayMs: 0);
+    }
+
     /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>.</summary>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public void TruncateFullyAndStartAt(long offset)
     {
         lock (_lock)
         {
-            StartOver(offset);
+            OnDisk("a truncation", () =>
+            {
+                StartOver(offset);
+                return true;
+            });
         }
     }
 

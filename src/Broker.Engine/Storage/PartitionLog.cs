@@ -223,8 +223,22 @@ internal sealed partial class PartitionLog : IDisposable
         if (!_isFailed)
         {
             _isFailed = true;
-            LogFailed(Partition, what, error.Message);
-            _background.Failed(ParentDirectory, error);
+            _background.Failed(ParentDirectory, new IOException($"{Partition}: {what} failed: {error.Message}", error));
+        }
+    }
+
+    /// <summary>Runs what reads or writes files; a failure takes the log and its directory out of service.</summary>
+    /// <exception cref="IOException">It failed.</exception>
+    private T OnDisk<T>(string what, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (IOException e) when (!_closed)
+        {
+            Fail(what, e);
+            throw;
         }
     }
 

@@ -177,6 +177,10 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         {
             return MissingError(target, operation);
         }
+        if (replica.Log.IsFailed)
+        {
+            return ErrorCode.KafkaStorageError;
+        }
         ErrorCode error = replica.CheckLeaderEpoch(target.CurrentLeaderEpoch);
         if (error != ErrorCode.None)
         {
@@ -185,10 +189,6 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         if (!replica.Role.IsLeader)
         {
             return ErrorCode.NotLeaderOrFollower;
-        }
-        if (replica.Log.IsFailed)
-        {
-            return ErrorCode.KafkaStorageError;
         }
         long logEnd = replica.Log.LogEndOffset;
         if (target.FetchOffset < replica.Log.LogStartOffset || target.FetchOffset > logEnd)
@@ -205,7 +205,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         TopicImage? topic = operation.Arrival.Version >= 13
             ? image.Topic(target.TopicId)
             : image.Topic(System.Text.Encoding.UTF8.GetString(target.Topic.Span));
-        return topic is not null ? ReplicaManager.MissingPartitionError(image, topic.Name, target.Partition)
+        return topic is not null ? _replicas.MissingPartitionError(image, topic.Name, target.Partition)
             : operation.Arrival.Version >= 13 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
     }
 
