@@ -28,5 +28,9 @@ internal sealed class BrokerBackground(WorkerThreads workers, TimeProvider time)
             null, TimeSpan.FromMilliseconds(Math.Min(delayMs, int.MaxValue)), Timeout.InfiniteTimeSpan);
     }
 
+    public override IDisposable? BeginCut(PartitionLog log) => Logs?.BeginCut(log);
+
+    public override void WasCut(PartitionLog log, long offset) => Logs?.WasCut(log, offset);
+
     public override void Failed(string logDirectory, IOException error) => Logs?.TakeOffline(logDirectory, error);
 }

@@ -16,6 +16,7 @@ using Broker.Engine.Requests;
 using Broker.Engine.Storage;
 using Broker.Engine.Storage.Cleaning;
 using Broker.Engine.Storage.Files;
+using Broker.Engine.Storage.Moving;
 using Broker.Engine.Timing;
 using Broker.Engine.Transport;
 using Broker.Engine.Transport.Reactor;
@@ -142,6 +143,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
     public LogCleaner? Cleaner { get; private set; }
 
+    /// <summary>Moves logs to other log directories; from the start of the logs on.</summary>
+    public LogMover? Mover { get; private set; }
+
     public GroupCoordinator Groups { get; private set; } = null!;
 
     public FetchHandler Fetches { get; internal set; } = null!;
@@ -185,6 +189,15 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
         Logs.PauseCleaning = Cleaner.TryPause;
+        Logs.StopCleaning = Cleaner.AbortAndPause;
+        Logs.Cut = Cleaner.Truncated;
+        Logs.Moved = (from, to) =>
+        {
+            Cleaner.Moved(from, to);
+            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkOf);
+        };
+        Mover = new LogMover(Logs, $"broker-{Id}-log-mover", _environment.Time, _logger);
+        Logs.MoveBegun = Mover.Wake;
         Groups = new GroupCoordinator(
             GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
         Replicas.BecameLeader = Groups.OnBecameLeader;
@@ -240,7 +253,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
         Timers.Start();
         StartSchedule();
-        ConfigureCleaner();
+        ConfigureDiskWork();
+        Logs.ResumeMoves();
         Transport.Start(transport =>
         {
             var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
@@ -284,7 +298,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         TransportSetup.Update(Transport.Quotas, Config.Current);
         if (_schedule.Count > 0)
         {
-            ConfigureCleaner();
+            ConfigureDiskWork();
         }
     }
 
@@ -299,6 +313,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         await Membership.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
+        Mover?.Dispose();
         Cleaner?.Dispose();
         Transport.Dispose();
         ColdReaders.Dispose();

@@ -26,12 +26,13 @@ internal sealed class Partition
     private readonly Lock _roleLock = new();
     private PartitionRole _role = PartitionRole.None;
     private long _highWatermark;
+    private PartitionLog _log;
 
     public Partition(HostedTopic topic, int index, PartitionLog log, int ownerThread, long highWatermark)
     {
         Topic = topic;
         Index = index;
-        Log = log;
+        _log = log;
         OwnerThread = ownerThread;
         _highWatermark = Math.Clamp(highWatermark, log.LogStartOffset, log.LogEndOffset);
     }
@@ -42,7 +43,26 @@ internal sealed class Partition
 
     public TopicPartition Id => new(Topic.Name, Index);
 
-    public PartitionLog Log { get; }
+    /// <summary>The log; another takes its place when it has moved to another log directory.</summary>
+    public PartitionLog Log => Volatile.Read(ref _log);
+
+    /// <summary>The log lies in another directory now. Nothing is appended to the old one while this is called, nor after.</summary>
+    public void Replace(PartitionLog log) => Volatile.Write(ref _log, log);
+
+    /// <summary>Appends to the log; one that moved away under the append is appended to where it is now.</summary>
+    private AppendResult Append(Span<byte> records, short produceVersion, long nowMs, int leaderEpoch, bool isCoordinator)
+    {
+        while (true)
+        {
+            PartitionLog log = Log;
+            AppendResult result = isCoordinator
+                ? log.AppendFromCoordinator(records, nowMs, leaderEpoch) : log.AppendAsLeader(records, produceVersion, nowMs, leaderEpoch);
+            if (result.Error != ErrorCode.NotLeaderOrFollower || log == Log)
+            {
+                return result;
+            }
+        }
+    }
 
     /// <summary>The network thread that appends, or -1 when any may.</summary>
     public int OwnerThread { get; }
@@ -94,7 +114,7 @@ internal sealed class Partition
         {
             return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
         }
-        AppendResult result = Log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
+        AppendResult result = Append(records, produceVersion, nowMs, role.LeaderEpoch, isCoordinator: false);
         if (result.Error == ErrorCode.None && !result.IsDuplicate)
         {
             AdvanceHighWatermark(role);
@@ -110,7 +130,7 @@ internal sealed class Partition
         {
             return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
         }
-        AppendResult result = Log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+        AppendResult result = Append(batch, 0, nowMs, role.LeaderEpoch, isCoordinator: true);
         if (result.Error == ErrorCode.None)
         {
             AdvanceHighWatermark(role);

@@ -39,6 +39,7 @@ internal sealed partial class ReplicaManager
         _ownerThreads = ownerThreads;
         _logger = logger;
         Partitions = new PartitionTable(logs.Clock.Time);
+        logs.Replacing = (_, made) => Partitions.Find(made.Partition)?.Replace(made);
         // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
         logs.ReadEach(d => d.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged), (_, read) =>
         {
@@ -261,6 +262,16 @@ internal sealed partial class ReplicaManager
         {
             LogRoleFailed(id, e.Message);
             return ErrorCode.KafkaStorageError;
+        }
+    }
+
+    /// <summary>Begins the move of a partition to another log directory (AlterReplicaLogDirs).</summary>
+    public ErrorCode Move(MetadataImage metadata, TopicPartition id, string directory)
+    {
+        lock (_changes)
+        {
+            ErrorCode error = _offline.ContainsKey(id) ? ErrorCode.KafkaStorageError : _logs.Move(id, directory);
+            return error == ErrorCode.None && Partitions.Find(id) is null ? MissingPartitionError(metadata, id.Topic, id.Partition) : error;
         }
     }
 

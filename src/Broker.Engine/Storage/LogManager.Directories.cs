@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage;
@@ -38,6 +39,8 @@ internal sealed partial class LogManager
                 }
                 Load(directory);
             }
+            FinishMoves();
+            DropFailed();
             ThrowIfNoneWorks();
         }
         catch (LogDirectoryException)
@@ -72,16 +75,23 @@ internal sealed partial class LogManager
             TakeOffline(directory.Path, e);
         }
         _recovery = null;
-        if (!directory.IsOnline)
+        DropFailed();
+    }
+
+    /// <summary>Nobody holds a log yet: those of directories that failed are as if they were not there.</summary>
+    private void DropFailed()
+    {
+        foreach (ConcurrentDictionary<TopicPartition, PartitionLog> logs in new[] { _logs, _foundFutures })
         {
-            // Nobody holds one of its logs yet: it is as if they were not there.
-            foreach (PartitionLog log in _logs.Values.Where(l => l.ParentDirectory == directory.Path))
+            foreach (PartitionLog log in logs.Values.Where(l => !DirectoryOf(l).IsOnline))
             {
-                _logs.TryRemove(log.Partition, out _);
+                logs.TryRemove(log.Partition, out _);
                 log.Dispose();
             }
         }
     }
+
+    private LogDirectory DirectoryOf(PartitionLog log) => Array.Find(_directories, d => d.Path == log.ParentDirectory)!;
 
     /// <summary>The disk failed under a directory: it and its logs serve no more. May be called under a log's lock.</summary>
     public void TakeOffline(string path, IOException error)
@@ -92,7 +102,7 @@ internal sealed partial class LogManager
             return;
         }
         LogOutOfService(path, error.Message);
-        foreach (PartitionLog log in Logs.Where(l => l.ParentDirectory == path))
+        foreach (PartitionLog log in LogsAndFutures.Where(l => l.ParentDirectory == path))
         {
             log.FailWithDirectory();
         }

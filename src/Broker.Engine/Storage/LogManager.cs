@@ -140,7 +140,7 @@ internal sealed partial class LogManager : IDisposable
     {
         while (true)
         {
-            LogDirectory directory = EmptiestDirectory();
+            LogDirectory directory = PreferredDirectory(partition) ?? EmptiestDirectory();
             try
             {
                 string path = Path.Combine(directory.Path, LogFileNames.PartitionDirectory(partition));
@@ -151,6 +151,7 @@ internal sealed partial class LogManager : IDisposable
                     log.Config = ConfigOf(partition.Topic);   // it may have changed before the log could be found
                 }
                 directory.CountLog(1);
+                _preferred.Remove(partition);
                 return log;
             }
             catch (IOException e)
@@ -178,6 +179,10 @@ internal sealed partial class LogManager : IDisposable
                 [segment], offset, offset, offset, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
     }
 
+    /// <summary>Where the partition was asked to lie before it was made.</summary>
+    private LogDirectory? PreferredDirectory(TopicPartition partition) =>
+        _preferred.TryGetValue(partition, out string? path) ? Array.Find(_directories, d => d.Path == path && d.IsOnline) : null;
+
     private LogDirectory EmptiestDirectory() =>
         _directories.Where(d => d.IsOnline).MinBy(d => d.LogCount) ?? throw new IOException("no log directory is online");
 
@@ -185,12 +190,16 @@ internal sealed partial class LogManager : IDisposable
     /// <exception cref="IOException">The disk failed; the directory is out of service.</exception>
     public void Delete(TopicPartition partition)
     {
+        if (_moves.TryGetValue(partition, out Moving.LogMove? move))
+        {
+            Abandon(move);
+        }
         if (!_logs.TryRemove(partition, out PartitionLog? log))
         {
             return;
         }
         Deleting?.Invoke(log);
-        Array.Find(_directories, d => d.Path == log.ParentDirectory)?.CountLog(-1);
+        DirectoryOf(log).CountLog(-1);
         lock (_configs)
         {
             _configs.Remove(partition.Topic);
@@ -234,7 +243,7 @@ internal sealed partial class LogManager : IDisposable
                 return;   // no log goes by it
             }
             LogConfig config = _configs[topic] = _configOf(topic);
-            foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
+            foreach (PartitionLog log in LogsAndFutures.Where(l => l.Partition.Topic == topic))
             {
                 log.Config = config;
             }
@@ -254,7 +263,7 @@ internal sealed partial class LogManager : IDisposable
 
     public void Dispose()
     {
-        foreach (PartitionLog log in _logs.Values)
+        foreach (PartitionLog log in LogsAndFutures.Concat(_foundFutures.Values))
         {
             log.Dispose();
         }

@@ -111,19 +111,32 @@ internal sealed partial class PartitionLog
     /// <summary>Whether the recovery point has reached a segment, so that flushing it may move the point on.</summary>
     private bool AllBeforeFlushed(int index) => index == 0 || _recoveryPoint >= _segments[index].BaseOffset;
 
-    /// <summary>Cuts everything from <paramref name="offset"/> on.</summary>
+    /// <summary>Cuts everything from <paramref name="offset"/> on: a cleaning that is under way ends first, what was cleaned beyond
+    /// counts no more, and a copy in another log directory is cut likewise. Waits; not for network threads.</summary>
     /// <returns>Whether there was anything.</returns>
     /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public bool TruncateTo(long offset)
     {
+        if (offset >= LogEndOffset)
+        {
+            return false;
+        }
+        using IDisposable? paused = _background.BeginCut(this);
+        bool cut;
+        lock (_names)
         lock (_lock)
         {
-            return offset < _logEndOffset && OnDisk("a truncation", () =>
+            cut = offset < _logEndOffset && OnDisk("a truncation", () =>
             {
                 Cut(offset);
                 return true;
             });
         }
+        if (cut)
+        {
+            _background.WasCut(this, offset);
+        }
+        return cut;
     }
 
     private void Cut(long offset)
@@ -153,10 +166,12 @@ internal sealed partial class PartitionLog
         Drop(dropped, delayMs: 0);
     }
 
-    /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>.</summary>
+    /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>, with the same care.</summary>
     /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public void TruncateFullyAndStartAt(long offset)
     {
+        using IDisposable? paused = _background.BeginCut(this);
+        lock (_names)
         lock (_lock)
         {
             OnDisk("a truncation", () =>
@@ -165,7 +180,11 @@ internal sealed partial class PartitionLog
                 return true;
             });
         }
+        _background.WasCut(this, LogStartOfNothing);
     }
+
+    /// <summary>In place of the offset of a cut, after which nothing is as it was.</summary>
+    internal const long LogStartOfNothing = -1;
 
     private void StartOver(long offset)
     {
@@ -190,6 +209,7 @@ internal sealed partial class PartitionLog
     /// <summary>Ends the log and renames its directory; the files stay open. The log manager deletes it later.</summary>
     public void RenameDirectory(string directory)
     {
+        lock (_names)
         lock (_lock)
         {
             _closed = true;

@@ -20,6 +20,11 @@ namespace Broker.Engine.Storage;
 internal sealed partial class PartitionLog : IDisposable
 {
     private readonly Lock _lock = new();
+
+    /// <summary>Held by whoever gives files of the log other names, or takes them away, so that appends need not wait for the disk;
+    /// taken before the log's lock.</summary>
+    private readonly Lock _names = new();
+
     private readonly Disk _disk;
     private readonly MonotonicClock _clock;
     private readonly LogBackground _background;

@@ -114,6 +114,9 @@ internal sealed partial class LogCleaner
         }
     }
 
+    /// <summary>A log lies in another directory now (Kafka: LogCleanerManager.alterCheckpointDir).</summary>
+    public void Moved(PartitionLog from, PartitionLog to) => UpdateCheckpoint(to, CheckpointOf(from));
+
     private void LoadCheckpoints()
     {
         _logs.ReadEach(

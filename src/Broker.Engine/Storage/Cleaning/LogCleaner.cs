@@ -38,11 +38,11 @@ internal sealed partial class LogCleaner : IDisposable
         _highWatermarkOf = highWatermarkOf;
         _newRandom = newRandom;
         _logger = logger;
-        Throttle = new CleanerThrottle(time);
+        Throttle = new IoThrottle(time);
         LoadCheckpoints();
     }
 
-    public CleanerThrottle Throttle { get; }
+    public IoThrottle Throttle { get; }
 
     /// <summary>The last cleaning of each log since the start.</summary>
     public IReadOnlyDictionary<TopicPartition, CleanerRun> Runs => _runs;
