@@ -79,11 +79,12 @@ public sealed class CleanedFormsTests
     [Fact]
     public void Clean_SegmentOfOneProducerWhoseKeysAreAllReplaced_KeepsAHeaderThatIsReadSearchedAndRecovered()
     {
-        var fixture = new CompactionFixture(_disk, segmentBytes: 100);
+        var fixture = new CompactionFixture(_disk, segmentBytes: 200);
+        string filler = new('v', 40);   // one batch a segment
         var producer = new RecordBatchOptions { ProducerId = 5, ProducerEpoch = 0, BaseSequence = 0 };
-        fixture.Append(producer, ("a", "1"), ("b", "1"));
-        fixture.Append(("a", "2"), ("b", "2"));
-        fixture.Append(("a", "3"), ("b", "3"));
+        fixture.Append(producer, ("a", filler), ("b", filler));
+        fixture.Append(("a", filler), ("b", filler));
+        fixture.Append(("a", filler), ("b", filler));
         fixture.FillSegment();
 
         fixture.Compact();
