@@ -32,7 +32,7 @@ internal sealed partial class AutoTopicCreation(
     {
         Name = InternalTopics.ConsumerOffsets,
         Partitions = config.Current.Int("offsets.topic.num.partitions"),
-        ReplicationFactor = 1,
+        ReplicationFactor = (short)config.Current.Int("offsets.topic.replication.factor"),
         Config =
         [
             KeyValuePair.Create<string, string?>("cleanup.policy", "compact"),

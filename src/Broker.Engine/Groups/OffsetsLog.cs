@@ -79,7 +79,7 @@ internal static class OffsetsLog
     }
 
     /// <summary>Appends entries as one batch.</summary>
-    public static ErrorCode Append(Partition partition, IReadOnlyList<Entry> entries, long nowMs)
+    public static AppendResult Append(Partition partition, IReadOnlyList<Entry> entries, long nowMs)
     {
         using var builder = new RecordBatchBuilder(BatchTools.Current.Codecs);
         builder.Begin(new RecordBatchOptions());
@@ -89,7 +89,7 @@ internal static class OffsetsLog
         }
         AppendResult result = partition.AppendFromCoordinator(builder.Finish().Span, nowMs);
         partition.Wake();
-        return result.Error;
+        return result;
     }
 
     /// <summary>Reads every record of a log, oldest first.</summary>

@@ -2,6 +2,7 @@ using Broker.Engine.Handlers.Admin;
 using Broker.Engine.Handlers.Fetch;
 using Broker.Engine.Handlers.Groups;
 using Broker.Engine.Handlers.Produce;
+using Broker.Engine.Replication;
 using Broker.Engine.Requests;
 
 namespace Broker.Engine.Handlers;
@@ -17,11 +18,14 @@ internal static class AllHandlers
         broker.Fetches = new FetchHandler(
             broker.Replicas, broker.Metadata, broker.FetchPurgatory, broker.Transport, broker.Clock, broker.ColdReaders,
             new FetchOptions(
-                broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots")),
+                broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots"),
+                broker.Config.Static.Text("replica.selector.class") == RackAwareReplicaSelector.ClassName),
             new Random(broker.Id));
+        broker.Produces = new ProduceHandler(
+            broker.Replicas, broker.Metadata, broker.ProducePurgatory, broker.Transport, broker.Clock);
         return
         [
-            new ProduceHandler(broker.Replicas, broker.Metadata, broker.Transport, broker.Clock),
+            broker.Produces,
             broker.Fetches,
             new ListOffsetsHandler(broker.Replicas, broker.Metadata),
             new OffsetForLeaderEpochHandler(broker.Replicas, broker.Metadata),
@@ -31,7 +35,7 @@ internal static class AllHandlers
             new DescribeLogDirsHandler(broker.Logs, broker.Replicas.HighWatermarkOf),
             new AlterReplicaLogDirsHandler(broker.Replicas, broker.Metadata),
             new DescribeProducersHandler(broker.Replicas, broker.Metadata),
-            new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata),
+            new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata, broker.DeleteRecordsPurgatory),
             new InitProducerIdHandler(broker.ProducerIds),
             new CreateTopicsHandler(broker.Topics, broker.Waits, broker.Config),
             new DeleteTopicsHandler(broker.Topics, broker.Waits, broker.Metadata),
@@ -53,6 +57,11 @@ internal static class AllHandlers
             new LeaderAndIsrHandler(broker.Replicas, broker.Config, () => broker.Membership.BrokerEpoch),
             new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
             new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
+            new AlterPartitionHandler(() => broker.Membership.Controller),
+            new ControlledShutdownHandler(() => broker.Membership.Controller),
+            new ElectLeadersHandler(broker.ReplicaAdministration, broker.Waits),
+            new AlterPartitionReassignmentsHandler(broker.ReplicaAdministration),
+            new ListPartitionReassignmentsHandler(broker.ReplicaAdministration),
         ];
     }
 }

@@ -24,8 +24,8 @@ internal sealed partial class LogManager
     /// <summary>Called when a move begins.</summary>
     public Action? MoveBegun { get; set; }
 
-    /// <summary>Called when a log is to take the place of another, while nothing is appended.</summary>
-    public Action<PartitionLog, PartitionLog>? Replacing { get; set; }
+    /// <summary>Carries out the swap of a partition's log while its role stands still; false when it cannot be now.</summary>
+    public Func<TopicPartition, Func<PartitionLog?>, bool>? Swap { get; set; }
 
     /// <summary>Called when it has, before the cleaner may go on; what is kept by directory moves along.</summary>
     public Action<PartitionLog, PartitionLog>? Moved { get; set; }
@@ -148,7 +148,8 @@ internal sealed partial class LogManager
             }
             move.To.Flush();
             CheckpointLogStartOffsets();   // the copy must not begin earlier than the log after a crash
-            if (move.To.IsFailed || !move.From.TryGiveWay(() => Replace(move, away), away))
+            PartitionLog? Exchange() => move.From.TryGiveWay(() => Replace(move, away), away) ? _logs[move.Partition] : null;
+            if (move.To.IsFailed || !(Swap is { } swap ? swap(move.Partition, Exchange) : Exchange() is not null))
             {
                 return false;
             }
@@ -185,8 +186,8 @@ internal sealed partial class LogManager
         try
         {
             PartitionLog made = TakeName(to);
+            made.TakeOver(from);
             _logs[move.Partition] = made;
-            Replacing?.Invoke(from, made);
         }
         catch (IOException e)
         {

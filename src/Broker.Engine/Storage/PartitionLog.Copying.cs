@@ -11,23 +11,35 @@ internal sealed partial class PartitionLog
     /// <exception cref="InvalidDataException">What is there does not continue the log.</exception>
     internal int AppendCopied(ReadOnlySpan<byte> bytes, long nowMs)
     {
+        int whole = 0;
+        long last = -1;
+        long first = -1;
+        var cursor = new BatchCursor(bytes);
+        while (cursor.MoveNext())
+        {
+            long lastOffset = cursor.Magic < RecordBatchHeader.Magic ? cursor.Offset : cursor.Batch.LastOffset;
+            if (cursor.Offset <= last || lastOffset < cursor.Offset)
+            {
+                throw new InvalidDataException($"a batch of offsets {cursor.Offset} to {lastOffset} does not follow {last}");
+            }
+            first = first < 0 ? cursor.Offset : first;
+            last = lastOffset;
+            whole += cursor.SizeInBytes;
+        }
         lock (_lock)
         {
-            if (_closed || _isFailed)
+            if (_closed || _isFailed || bytes.IsEmpty)
             {
                 return 0;
             }
+            if (whole == 0 || first < _logEndOffset)
+            {
+                throw new InvalidDataException($"no batch begins at offset {_logEndOffset}");
+            }
             try
             {
-                var cursor = new BatchCursor(bytes);
-                int copied = 0;
-                while (cursor.MoveNext())
-                {
-                    Copy(cursor);
-                    copied += cursor.SizeInBytes;
-                }
-                _active.ModifiedMs = nowMs;
-                return copied > 0 || bytes.IsEmpty ? copied : throw new InvalidDataException($"no batch begins at offset {_logEndOffset}");
+                WriteFromLeader(bytes[..whole], nowMs);
+                return whole;
             }
             catch (IOException e)
             {
@@ -37,27 +49,15 @@ internal sealed partial class PartitionLog
         }
     }
 
-    private void Copy(scoped in BatchCursor cursor)
+    /// <summary>Takes what is not in the files from the log whose place this one takes, which is locked.</summary>
+    internal void TakeOver(PartitionLog from)
     {
-        bool legacy = cursor.Magic < RecordBatchHeader.Magic;
-        long lastOffset = legacy ? cursor.Offset : cursor.Batch.LastOffset;
-        if (cursor.Offset < _logEndOffset || lastOffset < cursor.Offset)
+        lock (_lock)
         {
-            throw new InvalidDataException($"a batch of offsets {cursor.Offset} to {lastOffset} does not follow {_logEndOffset - 1}");
+            _reignEpoch = from._reignEpoch;
+            _isAlone = from._isAlone;
+            RaiseHighWatermark(Math.Min(from._highWatermark, _logEndOffset));
         }
-        long timestamp = legacy ? new LegacyMessageView(cursor.Current).Timestamp : cursor.Batch.MaxTimestamp;
-        MaybeRoll(cursor.SizeInBytes, timestamp, lastOffset);
-        _active.Append(cursor.Current, cursor.Offset, lastOffset, timestamp, _config.IndexIntervalBytes);
-        Volatile.Write(ref _logEndOffset, lastOffset + 1);
-        if (legacy)
-        {
-            return;
-        }
-        if (cursor.Batch.PartitionLeaderEpoch > Epochs.LatestEpoch)
-        {
-            Epochs.Assign(cursor.Batch.PartitionLeaderEpoch, cursor.Offset);
-        }
-        Storage.Producers.ProducerReplay.Enter(cursor.Batch, Producers, _active);
     }
 
     /// <summary>Moves the log's end on over offsets that no batch has any more.</summary>

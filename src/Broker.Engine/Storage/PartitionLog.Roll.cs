@@ -117,20 +117,12 @@ internal sealed partial class PartitionLog
     /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public bool TruncateTo(long offset)
     {
-        if (offset >= LogEndOffset)
-        {
-            return false;
-        }
-        using IDisposable? paused = _background.BeginCut(this);
+        using IDisposable? paused = offset < LogEndOffset ? _background.BeginCut(this) : null;
         bool cut;
         lock (_names)
         lock (_lock)
         {
-            cut = offset < _logEndOffset && OnDisk("a truncation", () =>
-            {
-                Cut(offset);
-                return true;
-            });
+            cut = OnDisk("a truncation", () => Cut(offset));
         }
         if (cut)
         {
@@ -139,12 +131,18 @@ internal sealed partial class PartitionLog
         return cut;
     }
 
-    private void Cut(long offset)
+    private bool Cut(long offset)
     {
+        if (offset >= _logEndOffset)
+        {
+            // A reign of this broker without a batch has an entry at the end, which the leader may not have.
+            Epochs.TruncateFromEnd(_logEndOffset);
+            return false;
+        }
         if (offset <= _segments[0].BaseOffset)
         {
             StartOver(offset);
-            return;
+            return true;
         }
         int keep = FloorSegment(_segments, offset);
         LogSegment[] dropped = _segments[(keep + 1)..];
@@ -161,9 +159,11 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _logEndOffset, offset);
         Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
         Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
+        LowerHighWatermark(offset);
         Epochs.TruncateFromEnd(offset);
         RebuildProducers(offset);
         Drop(dropped, delayMs: 0);
+        return true;
     }
 
     /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>, with the same care.</summary>
@@ -201,6 +201,7 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _logEndOffset, offset);
         Volatile.Write(ref _logStartOffset, offset);
         Volatile.Write(ref _recoveryPoint, offset);
+        Volatile.Write(ref _highWatermark, offset);
         Epochs.Clear();
         Producers.StartAt(offset);
         Remove(dropped, delayMs: 0);

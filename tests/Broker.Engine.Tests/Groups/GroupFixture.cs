@@ -34,7 +34,7 @@ internal sealed class GroupFixture : IDisposable
             new LogManagerOptions { BrokerId = 0, ClusterId = "AAAAAAAAAAAAAAAAAAAAAA", Directories = [_directory.Root] },
             PhysicalDisk.Instance, _ => LogConfig.Default, _clock, new Background(), new Random(1), NullLogger.Instance);
         _logs.Open();
-        Replicas = new ReplicaManager(0, _logs, 0, NullLogger.Instance);
+        Replicas = new ReplicaManager(new ReplicationContext(0, _clock), _logs, 0, NullLogger.Instance);
         MakeTopic(InternalTopics.ConsumerOffsets);
         MakeTopic("orders");
         Options = options ?? new GroupOptions { InitialRebalanceDelayMs = 0 };
@@ -178,7 +178,7 @@ internal sealed class GroupFixture : IDisposable
         var asked = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         asked.Partitions.Add(new() { CommittedOffset = offset, CommittedMetadata = metadata, CommittedLeaderEpoch = 3 });
         request.Topics.Add(asked);
-        return Coordinator.Commit(request, 9).Topics[0].Partitions[0].ErrorCode;
+        return Coordinator.CommitAsync(request, 9).AsTask().GetAwaiter().GetResult().Topics[0].Partitions[0].ErrorCode;
     }
 
     public CommittedOffset? Committed()

@@ -78,10 +78,14 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>Makes a topic of a name of its own.</summary>
-    public async Task<TestTopic> NewTopicAsync(int partitions = 1, params (string Key, string Value)[] configs)
+    public Task<TestTopic> NewTopicAsync(int partitions = 1, params (string Key, string Value)[] configs) =>
+        NewReplicatedTopicAsync(partitions, replicas: 1, configs);
+
+    /// <summary>Makes a topic of a name of its own with several replicas.</summary>
+    public async Task<TestTopic> NewReplicatedTopicAsync(int partitions, short replicas, params (string Key, string Value)[] configs)
     {
         string name = $"t{Interlocked.Increment(ref _topics)}";
-        var topic = new CreateTopicsRequest.CreatableTopic { Name = name, NumPartitions = partitions, ReplicationFactor = 1 };
+        var topic = new CreateTopicsRequest.CreatableTopic { Name = name, NumPartitions = partitions, ReplicationFactor = replicas };
         foreach ((string key, string value) in configs)
         {
             topic.Configs.Add(new() { Name = key, Value = value });
@@ -119,7 +123,8 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>The broker that leads a partition.</summary>
-    public int LeaderOf(TestTopic topic, int partition = 0) => Server().Metadata.Current.Partition(topic.Name, partition)!.Leader;
+    public int LeaderOf(TestTopic topic, int partition = 0) =>
+        Brokers.Select(b => b.Server).First(s => s is { IsServing: true })!.Metadata.Current.Partition(topic.Name, partition)!.Leader;
 
     public async ValueTask DisposeAsync()
     {

@@ -15,7 +15,8 @@ namespace Broker.Engine.Handlers.Fetch;
 /// <summary>What Fetch needs of the configuration.</summary>
 /// <param name="BytesMax">fetch.max.bytes.</param>
 /// <param name="SessionSlotsMax">max.incremental.fetch.session.cache.slots.</param>
-internal sealed record FetchOptions(int BytesMax, int SessionSlotsMax);
+/// <param name="IsRackAware">Whether replica.selector.class sends consumers to replicas in their rack.</param>
+internal sealed record FetchOptions(int BytesMax, int SessionSlotsMax, bool IsRackAware);
 
 /// <summary>
 /// Fetch: decides what the request means (its session), whether it can be answered or has to wait, and fills the answer with
@@ -35,6 +36,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
     private readonly MonotonicClock _clock;
     private readonly WorkerThreads _coldReaders;
     private readonly FetchOptions _options;
+    private readonly Func<int, string?>? _rackOf;
     private long _expiredConsumers;
     private long _expiredFollowers;
 
@@ -50,6 +52,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         _clock = clock;
         _coldReaders = coldReaders;
         _options = options;
+        _rackOf = options.IsRackAware ? id => _metadata.Current.Brokers.GetValueOrDefault(id)?.Rack : null;
         Sessions = new FetchSessionCache(options.SessionSlotsMax, random);
     }
 
@@ -75,8 +78,13 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
             Return(operation);
             throw;
         }
-        operation.ReplicaId = operation.Request.ReplicaState is { } state ? state.ReplicaId : operation.Request.ReplicaId;
+        (operation.ReplicaId, operation.ReplicaEpoch) = operation.Request.ReplicaState is { } state
+            ? (state.ReplicaId, state.ReplicaEpoch) : (operation.Request.ReplicaId, -1);
         EnterContext(operation);
+        if (operation.IsFollowerFetch && operation.Error == ErrorCode.None)
+        {
+            TakeFollower(operation);
+        }
         long now = Stopwatch.GetTimestamp();
         operation.LocalDoneAt = now;
         if (operation.Error == ErrorCode.None && TryReadAhead(operation))
@@ -153,50 +161,22 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         long found = 0;
         foreach (ref FetchTarget target in targets)
         {
-            if (Check(target, operation, out long end) != ErrorCode.None)
+            ReadCheck check = Check(target, operation);
+            if (check.Error != ErrorCode.None || check.Divergence is not null || check.PreferredReplica >= 0
+                || TellsHighWatermark(target, operation))
             {
                 return true;
             }
-            if (target.FetchOffset < end)
+            if (target.FetchOffset < check.End && !IsThrottled(target, operation))
             {
-                found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, end);
-                if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, end))
+                found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, check.End);
+                if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, check.End))
                 {
                     return true;   // an answer ends with its segment: what would be waited for lies in the next (case F)
                 }
             }
         }
         return false;
-    }
-
-    /// <summary>Why a partition cannot be read, and how far it can.</summary>
-    private ErrorCode Check(in FetchTarget target, FetchOperation operation, out long end)
-    {
-        end = 0;
-        if (target.Replica is not { } replica)
-        {
-            return MissingError(target, operation);
-        }
-        if (replica.Log.IsFailed)
-        {
-            return ErrorCode.KafkaStorageError;
-        }
-        ErrorCode error = replica.CheckLeaderEpoch(target.CurrentLeaderEpoch);
-        if (error != ErrorCode.None)
-        {
-            return error;
-        }
-        if (!replica.Role.IsLeader)
-        {
-            return ErrorCode.NotLeaderOrFollower;
-        }
-        long logEnd = replica.Log.LogEndOffset;
-        if (target.FetchOffset < replica.Log.LogStartOffset || target.FetchOffset > logEnd)
-        {
-            return ErrorCode.OffsetOutOfRange;
-        }
-        end = operation.ReplicaId >= 0 ? logEnd : operation.IsReadCommitted ? replica.LastStableOffset : replica.HighWatermark;
-        return ErrorCode.None;
     }
 
     private ErrorCode MissingError(in FetchTarget target, FetchOperation operation)

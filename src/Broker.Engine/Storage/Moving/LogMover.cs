@@ -12,6 +12,9 @@ internal sealed partial class LogMover : IDisposable
     /// <summary>Bytes copied at once.</summary>
     private const int PieceBytes = 512 * 1024;
 
+    /// <summary>How long a log rests that could not be swapped.</summary>
+    private const int SwapRestMs = 5;
+
     private readonly object _states = new();
     private readonly ManualResetEvent _stopping = new(initialState: false);
     private readonly List<Thread> _threads = [];
@@ -107,6 +110,10 @@ internal sealed partial class LogMover : IDisposable
         else if (step == MoveStep.CaughtUp && _logs.TrySwap(move))
         {
             LogMoved(move.Partition, move.From.ParentDirectory, move.To.ParentDirectory);
+        }
+        else if (step == MoveStep.CaughtUp)
+        {
+            _stopping.WaitOne(SwapRestMs);   // records came in between, or the partition has no role yet
         }
     }
 

@@ -40,8 +40,7 @@ internal static partial class BeanCatalog
         Meter(Server, "ReplicaManager", "IsrShrinksPerSec", b => b.Metrics.IsrShrinks),
         Meter(Server, "ReplicaManager", "IsrExpandsPerSec", b => b.Metrics.IsrExpands),
         Meter(Server, "ReplicaManager", "FailedIsrUpdatesPerSec", b => b.Metrics.FailedIsrUpdates),
-        .. Fetchers("ReplicaFetcherManager", "Replica"),
-        .. Fetchers("ReplicaAlterLogDirsManager", "ReplicaAlterLogDirs"),
+        .. FetcherFamilies(),
         OfPartition("UnderReplicated", p => IsUnderReplicated(p) ? 1 : 0),
         OfPartition("InSyncReplicasCount", p => p.Role.IsLeader ? p.Role.InSyncReplicas.Length : 0),
         OfPartition("ReplicasCount", p => p.Role.IsLeader ? p.Role.AssignedReplicas.Length : 0),
@@ -58,16 +57,6 @@ internal static partial class BeanCatalog
                 sink.Gauge(default(Tags).And("topic", partition.Topic.Name).And("partition", partition.Index), value(partition));
             }
         });
-
-    /// <summary>What Kafka shows of fetchers when there is none: no broker of this version follows another.</summary>
-    private static IEnumerable<BeanFamily> Fetchers(string type, string clientId)
-    {
-        foreach (string name in new[] { "MaxLag", "MinFetchRate", "DeadThreadCount", "FailedPartitionsCount" })
-        {
-            yield return new BeanFamily(
-                Server, type, name, BeanKind.Gauge, (_, sink) => sink.Gauge(default(Tags).And("clientId", clientId), 0));
-        }
-    }
 
     private static long Held(BrokerServer broker, Func<Partition, bool> wanted)
     {
