@@ -94,7 +94,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Configs = new ConfigAdministration(() => Membership.Session, Metadata, Config);
         Loggers = new LoggerAdministration(Id, environment.LogLevels);
         ProducerIds = new ProducerIds(Id, () => Membership.Session);
-        AutoCreation = new AutoTopicCreation(Topics, Config, _logger, _stopping.Token);
+        AutoCreation = new AutoTopicCreation(Topics, Config, () => Metadata.Current.Brokers.Count, _logger, _stopping.Token);
         Metrics = new BrokerMetrics(this, [.. options.Listeners.Select(l => l.Name)]);
         _background.Synced = Metrics.LogFlush.Record;
         Config.Changed = OnConfigChanged;

@@ -88,7 +88,7 @@ internal static class OffsetsLog
             builder.Append(nowMs, entry.Key, entry.Value);
         }
         AppendResult result = partition.AppendFromCoordinator(builder.Finish().Span, nowMs);
-        partition.Wake();
+        partition.WakeFetches();
         return result;
     }
 

@@ -108,9 +108,14 @@ internal sealed partial class Partition
                 return;   // the usual case: a follower has to fetch first
             }
         }
+        bool advanced;
         lock (_roleLock)
         {
-            TryAdvance(_role);
+            advanced = TryAdvance(_role);
+        }
+        if (advanced)
+        {
+            ProduceWatchers.CheckAndComplete();
         }
     }
 

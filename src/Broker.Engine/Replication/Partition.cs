@@ -54,22 +54,6 @@ internal sealed partial class Partition
         return true;
     }
 
-    /// <summary>Appends to the log; one that moved away under the append is appended to where it is now.</summary>
-    private AppendResult Append(Span<byte> records, short produceVersion, long nowMs, int leaderEpoch, bool isCoordinator)
-    {
-        while (true)
-        {
-            PartitionLog log = Log;
-            AppendResult result = isCoordinator
-                ? log.AppendFromCoordinator(records, nowMs, leaderEpoch) : log.AppendAsLeader(records, produceVersion, nowMs, leaderEpoch);
-            if (result.Error != ErrorCode.NotLeaderOrFollower || log == Log)
-            {
-                result.LeaderEpoch = leaderEpoch;
-                return result;
-            }
-        }
-    }
-
     /// <summary>The network thread that appends, or -1 when any may.</summary>
     public int OwnerThread { get; }
 
@@ -94,28 +78,60 @@ internal sealed partial class Partition
     public AppendResult AppendAsLeader(Span<byte> records, short produceVersion, long nowMs, short acks)
     {
         PartitionRole role = Role;
-        if (CheckAppend(role, acks) is var error && error != ErrorCode.None)
+        while (true)
         {
-            return AppendResult.Failed(error, null);
+            if (CheckAppend(role, acks) is var error && error != ErrorCode.None)
+            {
+                return AppendResult.Failed(error, null);
+            }
+            PartitionLog log = Log;
+            AppendResult result = log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, log, ref role))
+            {
+                return Appended(result, role);
+            }
         }
-        AppendResult result = Append(records, produceVersion, nowMs, role.LeaderEpoch, isCoordinator: false);
-        if (result.Error == ErrorCode.None && !result.IsDuplicate)
-        {
-            AdvanceAfterAppend();
-        }
-        return result;
     }
 
     /// <summary>Appends a batch that one of this broker's coordinators built, if this broker leads.</summary>
     public AppendResult AppendFromCoordinator(Span<byte> batch, long nowMs)
     {
         PartitionRole role = Role;
-        if (CheckAppend(role, AllReplicas) is var error && error != ErrorCode.None)
+        while (true)
         {
-            return AppendResult.Failed(error, null);
+            if (CheckAppend(role, AllReplicas) is var error && error != ErrorCode.None)
+            {
+                return AppendResult.Failed(error, null);
+            }
+            PartitionLog log = Log;
+            AppendResult result = log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, log, ref role))
+            {
+                return Appended(result, role);
+            }
         }
-        AppendResult result = Append(batch, 0, nowMs, role.LeaderEpoch, isCoordinator: true);
-        if (result.Error == ErrorCode.None)
+    }
+
+    /// <summary>Whether a batch came between two epochs of one reign, or between a log and the one that took its place in another
+    /// directory: then it belongs to the second.</summary>
+    private bool IsOvertaken(in AppendResult result, PartitionLog log, ref PartitionRole role)
+    {
+        if (result.Error != ErrorCode.NotLeaderOrFollower)
+        {
+            return false;
+        }
+        lock (_roleLock)
+        {
+            bool overtaken = _role.IsLeader && (_role.LeaderEpoch != role.LeaderEpoch || _log != log);
+            role = _role;
+            return overtaken;
+        }
+    }
+
+    private AppendResult Appended(AppendResult result, PartitionRole role)
+    {
+        result.LeaderEpoch = role.LeaderEpoch;
+        if (result.Error == ErrorCode.None && !result.IsDuplicate)
         {
             AdvanceAfterAppend();
         }
@@ -140,6 +156,9 @@ internal sealed partial class Partition
     private ErrorCode CheckAppend(PartitionRole role, short acks) =>
         !role.IsLeader ? ErrorCode.NotLeaderOrFollower
         : acks == AllReplicas && IsUnderMinIsr(role) ? ErrorCode.NotEnoughReplicas : ErrorCode.None;
+
+    /// <summary>Lets what waits for the log to grow see an append. Outside any lock.</summary>
+    public void WakeFetches() => FetchWatchers.CheckAndComplete();
 
     /// <summary>Lets what waits for the log or the high watermark see the change. Outside any lock.</summary>
     public void Wake()

@@ -36,7 +36,7 @@ public sealed class ReassignmentWireTests
         Assert.Empty(await ListAsync(cluster));
         GetResult node = await cluster.Server().Membership.Session.GetAsync(ClusterPaths.Topic(topic.Name), Token);
         Assert.Equal(
-            $$$"""{"removing_replicas":{},"partitions":{"0":[{{{string.Join(',', target)}}}]},"topic_id":"{{{Uuids.Format(topic.Id)}}}","adding_replicas":{},"version":3}""",
+            $$$"""{"partitions":{"0":[{{{string.Join(',', target)}}}]},"topic_id":"{{{Uuids.Format(topic.Id)}}}","adding_replicas":{},"removing_replicas":{},"version":3}""",
             Encoding.UTF8.GetString(node.Data.Span));
     }
 

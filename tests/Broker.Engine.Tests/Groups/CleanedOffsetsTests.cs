@@ -1,4 +1,5 @@
 using Broker.Client;
+using Broker.Protocol.Messages;
 using static Broker.Engine.Tests.Groups.GroupCluster;
 
 namespace Broker.Engine.Tests.Groups;
@@ -17,10 +18,12 @@ public sealed class CleanedOffsetsTests
         await using GroupCluster cluster = await StartAsync(
             1, ("offsets.topic.num.partitions", "1"), ("offsets.topic.segment.bytes", "1048576"), ("log.cleaner.backoff.ms", "5"),
             ("log.segment.delete.delay.ms", "0"));
+        await cluster.CreateTopicAsync("orders", 1);
         (KafkaConnection coordinator, int _) = await CoordinatorAsync(cluster);
         for (int i = 1; i <= Commits; i++)
         {
-            await Task.WhenAll(Enumerable.Range(0, GroupsAtOnce).Select(g => CommitAsync(coordinator, $"g{g}", i)));
+            ErrorCode[] errors = await Task.WhenAll(Enumerable.Range(0, GroupsAtOnce).Select(g => CommitAsync(coordinator, $"g{g}", i)));
+            Assert.All(errors, e => Assert.Equal(ErrorCode.None, e));
         }
         var id = new TopicPartition(InternalTopics.ConsumerOffsets, 0);
         BrokerServer server = cluster.Cluster.Brokers[0].Server!;

@@ -13,7 +13,7 @@ public sealed class ReplicationProtocolTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => _cluster = await TestCluster.StartAsync(brokers: 3, overrides:
     [
-        "replica.lag.time.max.ms=1500", "replica.fetch.wait.max.ms=100", "zookeeper.session.timeout.ms=6000",
+        "replica.lag.time.max.ms=4000", "replica.fetch.wait.max.ms=100", "zookeeper.session.timeout.ms=6000",
         "offsets.topic.replication.factor=3",
     ]);
 
@@ -39,6 +39,19 @@ public sealed class ReplicationProtocolTests : IAsyncLifetime
         }
         IsrChange left = Assert.Single(partition.IsrHistory, c => !c.Joined);
         Assert.NotEmpty(left.Cause);
+    }
+
+    [Fact]
+    public async Task Produce_MoreAtOnceThanAConnectionMayHavePending_AllAreAnsweredInOrder()
+    {
+        TestTopic topic = await _cluster.NewReplicatedTopicAsync(1, 3);
+        KafkaConnection leader = await _cluster.ConnectAsync(_cluster.LeaderOf(topic));
+
+        ProduceResponse.PartitionProduceResponse[] made =
+            await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => leader.ProduceAsync(topic, Calls.Batch())));
+
+        Assert.Equal(Enumerable.Range(0, 300).Select(i => (long)i), made.Select(m => m.BaseOffset));
+        Assert.All(made, m => Assert.Equal(ErrorCode.None, m.ErrorCode));
     }
 
     [Fact]
@@ -178,15 +191,17 @@ public sealed class ReplicationProtocolTests : IAsyncLifetime
     /// <summary>The coordinator of group g, other than one.</summary>
     private async Task<int> CoordinatorAsync(int other)
     {
-        int id = -1;
-        while (id < 0 || id == other)
+        KafkaConnection any = await _cluster.ConnectAsync(_cluster.Brokers.First(b => b.Server is { IsServing: true }).Id);
+        while (true)
         {
-            KafkaConnection any = await _cluster.ConnectAsync(_cluster.Brokers.First(b => b.Server is { IsServing: true }).Id);
             FindCoordinatorResponse found = await any.CallAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
                 new FindCoordinatorRequest { Key = "g" }, 2);
-            id = found.ErrorCode == ErrorCode.None ? found.NodeId : -1;
+            if (found.ErrorCode == ErrorCode.None && found.NodeId != other)
+            {
+                return found.NodeId;
+            }
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         }
-        return id;
     }
 
     /// <summary>A broker that follows.</summary>

@@ -22,7 +22,7 @@ internal static class GroupKeys
         + offsets.retention.minutes | Int | 10080 | High | R | >=1 |  | Minutes after which the offsets of a group without members are forgotten.
         - offsets.topic.compression.codec | Int | 0 | High | R |  |  | offset batches are small and kept uncompressed
         + offsets.topic.num.partitions | Int | 50 | High | R | >=1 |  | Partitions of __consumer_offsets; to be set before its first use.
-        + offsets.topic.replication.factor | Short | 1 | High | R | >=1 |  | Replicas of __consumer_offsets; to be set before its first use.
+        + offsets.topic.replication.factor | Short | 3 | High | R | >=1 |  | Replicas of the topic of committed offsets; as many as there are brokers where they are fewer.
         + offsets.topic.segment.bytes | Int | 104857600 | High | R | >=1 |  | segment.bytes of __consumer_offsets.
         """;
 }

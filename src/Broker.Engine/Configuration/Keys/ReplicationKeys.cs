@@ -6,14 +6,14 @@ internal static class ReplicationKeys
     public const string Table = """
         - alter.log.dirs.replication.quota.window.num | Int | 11 | Low | R | >=1 |  | replicas that move between log directories are throttled without windows
         - alter.log.dirs.replication.quota.window.size.seconds | Int | 1 | Low | R | >=1 |  | replicas that move between log directories are throttled without windows
-        - auto.leader.rebalance.enable | Boolean | true | High | R |  |  | a partition has one replica here, so its leader cannot move
+        + auto.leader.rebalance.enable | Boolean | true | High | R |  |  | Whether the controller gives leaderships back to the preferred leaders by itself.
         - delete.records.purgatory.purge.interval.requests | Int | 1 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         - eligible.leader.replicas.enable | Boolean | false | High | R |  |  | a partition has one replica here
         - fetch.purgatory.purge.interval.requests | Int | 1000 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         + follower.replication.throttled.rate | Long | 9223372036854775807 | Medium | B | >=0 |  | Bytes a second that throttled replicas of this broker take from their leaders.
         - follower.fetch.last.tiered.offset.enable | Boolean | false | Medium | C |  |  | tiered storage is not supported
-        - leader.imbalance.check.interval.seconds | Long | 300 | High | R | >=1 |  | a partition has one replica here, so its leader cannot move
-        - leader.imbalance.per.broker.percentage | Int | 10 | High | R |  |  | a partition has one replica here, so its leader cannot move
+        + leader.imbalance.check.interval.seconds | Long | 300 | High | R | >=1 |  | Seconds between two looks of the controller at the balance of leaders.
+        + leader.imbalance.per.broker.percentage | Int | 10 | High | R |  |  | Share of the partitions that a broker is preferred to lead but does not, in percent, beyond which it gets them back.
         + leader.replication.throttled.rate | Long | 9223372036854775807 | Medium | B | >=0 |  | Bytes a second that this broker as a leader gives to throttled replicas.
         + min.insync.replicas | Int | 1 | High | C | >=1 |  | In-sync replicas that a partition must have for a produce with acks=all to be accepted.
         + num.replica.alter.log.dirs.threads | Int | ~ | High | R |  |  | Threads that move partitions to other log directories at most; without it, as many as there are directories.
@@ -32,7 +32,7 @@ internal static class ReplicationKeys
         + replica.socket.timeout.ms | Int | 30000 | High | R |  |  | Milliseconds that a follower waits for its leader's answer.
         + replication.quota.window.num | Int | 11 | Low | R | >=1 |  | Windows over which the rate of throttled replication is measured.
         + replication.quota.window.size.seconds | Int | 1 | Low | R | >=1 |  | Length of such a window, seconds.
-        - unclean.leader.election.enable | Boolean | false | High | C |  |  | a partition has one replica here, so no other can be elected
+        + unclean.leader.election.enable | Boolean | false | High | C |  |  | Whether a replica that is not in sync may lead where no other is there: records are lost then.
         - unclean.leader.election.interval.ms | Long | 300000 | Medium | R | >=1 |  | a partition has one replica here, so no other can be elected
         """;
 }

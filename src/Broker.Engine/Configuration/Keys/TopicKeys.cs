@@ -38,6 +38,6 @@ internal static class TopicKeys
         + segment.index.bytes | Int | 10485760 | Medium | C | >=4 | log.index.size.max.bytes | Largest index of a segment; a full one rolls the segment.
         + segment.jitter.ms | Long | 0 | Medium | C | >=0 | log.roll.jitter.ms | Up to this many milliseconds earlier a segment may roll.
         + segment.ms | Long | 604800000 | Medium | C | >=1 | log.roll.ms | Milliseconds after which a segment is rolled, counted from its first record.
-        - unclean.leader.election.enable | Boolean | false | Medium | C |  | unclean.leader.election.enable | a partition has one replica here, so no other can be elected
+        + unclean.leader.election.enable | Boolean | false | Medium | C |  | unclean.leader.election.enable | Whether a replica that is not in sync may lead where no other is there: records are lost then.
         """;
 }

@@ -13,6 +13,9 @@ namespace Broker.Engine.Replication.Fetching;
 /// </summary>
 internal sealed partial class ReplicaFetcherThread : IDisposable
 {
+    /// <summary>Milliseconds that an end waits for the thread.</summary>
+    private const int JoinMs = 2_000;
+
     private readonly Lock _lock = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly ReplicaFetcher _fetcher;
@@ -24,7 +27,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     private readonly FetchResponse _fetched = new();
     private volatile BlockingConnection? _connection;
     private volatile bool _stopping;
-    private bool _isUnreachable;
+    private volatile bool _isUnreachable;
     private long _requests;
     private long _bytes;
 
@@ -180,14 +183,20 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
                 connection.Call(_fetcher.Offsets, connection.VersionOf<ListOffsetsRequest>(), offsets);
                 lock (_lock)
                 {
-                    _fetcher.OnOffsets(offsets);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnOffsets(offsets);
+                    }
                 }
                 break;
             default:
                 connection.Call(_fetcher.Fetch, _fetcher.FetchVersion, _fetched);
                 lock (_lock)
                 {
-                    _fetcher.OnFetched(_fetched);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnFetched(_fetched);
+                    }
                 }
                 connection.Release();
                 Interlocked.Increment(ref _requests);
@@ -262,11 +271,15 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         _stopping = true;
         _connection?.Dispose();
         _wake.Set();
-        if (_thread.IsAlive && Thread.CurrentThread != _thread)
+        if (!_thread.IsAlive || _thread.Join(JoinMs))
         {
-            _thread.Join();
+            _wake.Dispose();
+            return;
         }
-        _wake.Dispose();
+        // It waits for a connection to a host that does not answer. An answer that is being taken in is waited for here; none is
+        // taken in after that.
+        _lock.Enter();
+        _lock.Exit();
     }
 
     [LoggerMessage(4040, LogLevel.Warning, "broker {Source} cannot be followed: {Reason}; it is tried again", EventName = "LeaderUnreachable")]

@@ -84,7 +84,11 @@ internal static partial class BeanCatalog
         new(Server, "DelayedOperationPurgatory", name, BeanKind.Gauge, (broker, sink) =>
         {
             foreach (DelayedOperationPurgatory purgatory in
-                new[] { broker.ProducePurgatory, broker.FetchPurgatory, broker.DeleteRecordsPurgatory, broker.RebalancePurgatory, broker.HeartbeatPurgatory, broker.TopicPurgatory })
+                new[]
+                {
+                    broker.ProducePurgatory, broker.FetchPurgatory, broker.DeleteRecordsPurgatory, broker.RebalancePurgatory,
+                    broker.HeartbeatPurgatory, broker.TopicPurgatory,
+                })
             {
                 sink.Gauge(default(Tags).And("delayedOperation", purgatory.Name), value(purgatory));
             }

@@ -36,7 +36,8 @@ internal static partial class BeanCatalog
         Gauge(Server, "ReplicaManager", "UnderMinIsrPartitionCount", b => Held(b, p => InSyncOverMin(p) < 0)),
         Gauge(Server, "ReplicaManager", "AtMinIsrPartitionCount", b => Held(b, p => InSyncOverMin(p) == 0)),
         Gauge(Server, "ReplicaManager", "ProducerIdCount", Producers),
-        Gauge(Server, "ReplicaManager", "ReassigningPartitions", _ => 0),
+        Gauge(Server, "ReplicaManager", "ReassigningPartitions", b => Held(
+            b, p => p.Role is { IsLeader: true } role && role.AddingReplicas.Length + role.RemovingReplicas.Length > 0)),
         Meter(Server, "ReplicaManager", "IsrShrinksPerSec", b => b.Metrics.IsrShrinks),
         Meter(Server, "ReplicaManager", "IsrExpandsPerSec", b => b.Metrics.IsrExpands),
         Meter(Server, "ReplicaManager", "FailedIsrUpdatesPerSec", b => b.Metrics.FailedIsrUpdates),
@@ -69,7 +70,7 @@ internal static partial class BeanCatalog
     }
 
     private static bool IsUnderReplicated(Partition partition) =>
-        partition.Role is { IsLeader: true } role && role.InSyncReplicas.Length < role.AssignedReplicas.Length;
+        partition.Role is { IsLeader: true, IsUnderReplicated: true };
 
     /// <summary>In-sync replicas beyond the least number asked for; positive where this broker does not lead.</summary>
     private static int InSyncOverMin(Partition partition) => partition.Role is { IsLeader: true } role
