@@ -94,7 +94,7 @@ class LogRows:
         """--records records of --keys keys, written without compaction; then the topic is compacted until the cleaner has been
         through all of it but the active segment."""
         self.start(name, "log.cleaner.backoff.ms=100")
-        self.topic("keyed", cleanup_policy="delete", segment_bytes=64 << 20, min_cleanable_dirty_ratio="0.01")
+        self.topic("keyed", cleanup_policy="delete", segment_bytes=16 << 20, min_cleanable_dirty_ratio="0.01")
         kgocli = os.path.join(self.args.peers, "bin", "kgocli")
         maker = subprocess.Popen(
             ["awk", f"BEGIN {{ srand(5); for (i = 0; i < {self.args.records}; i++) printf \"%d value-%d-%060d\\n\", rand() * {self.args.keys}, i, i }}"],
