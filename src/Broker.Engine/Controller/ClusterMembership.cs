@@ -119,7 +119,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         try
         {
             CreateResult told = await Session.CreateAsync(
-                ClusterPaths.LogDirEventPrefix, ClusterJson.LogDirFailure(_brokerId), CreateMode.PersistentSequential, _stopping.Token)
+                ClusterPaths.LogDirEventPrefix, ClusterJson.LogDirEvent(_brokerId), CreateMode.PersistentSequential, _stopping.Token)
                 .ConfigureAwait(false);
             told.Error.ThrowIfFailed(ClusterPaths.LogDirEventPrefix);
         }

@@ -273,14 +273,6 @@ internal static class ClusterJson
         json.WriteString("entity_path", entityPath);
     });
 
-    /// <summary>A broker's log directory has failed (Kafka: LogDirEventNotificationSequenceZNode).</summary>
-    public static byte[] LogDirFailure(int broker) => Write(json =>
-    {
-        json.WriteNumber("version", 1);
-        json.WriteNumber("broker", broker);
-        json.WriteNumber("event", 1);
-    });
-
     public static byte[] ClusterId(string id) => Write(json =>
     {
         json.WriteString("version", "1");

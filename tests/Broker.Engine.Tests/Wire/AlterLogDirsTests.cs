@@ -1,5 +1,4 @@
 using Broker.Client;
-using Broker.Engine.Storage.Cleaning;
 using Broker.Engine.Tests.Storage;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Records;
@@ -115,9 +114,8 @@ public sealed class AlterLogDirsTests : IDisposable
         {
             await client.ProduceAsync(topic, Calls.Batch(valueBytes: 600_000));
         }
-        LogCleaner cleaner = cluster.Server().Cleaner!;
-        await UntilAsync(() => cleaner.Runs.ContainsKey(id));
         string from = cluster.Server().Logs.Find(id)!.ParentDirectory;
+        await UntilAsync(() => Entry(from, id) is not null);
         string to = from == Dir("a") ? Dir("b") : Dir("a");
         string line = Entry(from, id)!;
         Assert.Equal(ErrorCode.None, await AlterAsync(client, topic.Name, to));
@@ -131,7 +129,10 @@ public sealed class AlterLogDirsTests : IDisposable
         await UntilAsync(() => Entry(to, id) is { } now && now != line);   // the cleaner is at work there again
     }
 
-    private static string? Entry(string directory, TopicPartition id) =>
-        File.ReadAllLines(Path.Combine(directory, "cleaner-offset-checkpoint"))
+    private static string? Entry(string directory, TopicPartition id)
+    {
+        string file = Path.Combine(directory, "cleaner-offset-checkpoint");
+        return !File.Exists(file) ? null : File.ReadAllLines(file)
             .FirstOrDefault(l => l.StartsWith($"{id.Topic} {id.Partition} ", StringComparison.Ordinal));
+    }
 }

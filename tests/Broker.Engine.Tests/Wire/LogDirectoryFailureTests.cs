@@ -144,5 +144,5 @@ public sealed class LogDirectoryFailureTests
 
     [Fact]
     public void LogDirFailure_IsWrittenAsKafkaReadsIt() =>
-        Assert.Equal("""{"version":1,"broker":7,"event":1}""", Encoding.UTF8.GetString(ClusterJson.LogDirFailure(7)));
+        Assert.Equal("""{"version":1,"broker":7,"event":1}""", Encoding.UTF8.GetString(ClusterJson.LogDirEvent(7)));
 }
