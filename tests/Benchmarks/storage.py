@@ -224,12 +224,12 @@ def main():
         if storage.broker and storage.broker.poll() is None:
             storage.stop(signal.SIGKILL)
         shutil.rmtree(storage.bench.work, ignore_errors=True)
-    print(f"{'row':10}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
+    print(f"{'row':12}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
     for row in rows:
         for figure, value in results[OURS][row].items():
             other = results[KAFKA].get(row, {}).get(figure)
             text = f"{other:14.3f}{value / other if other else float('nan'):9.3f}" if other is not None else ""
-            print(f"{row:10}{figure:34}{value:12.3f}{text}")
+            print(f"{row:12}{figure:34}{value:12.3f}{text}")
     if args.out:
         with open(args.out, "w") as out:
             json.dump(results, out, indent=1)
