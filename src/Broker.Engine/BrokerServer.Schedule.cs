@@ -5,6 +5,8 @@ namespace Broker.Engine;
 /// <summary>What a broker does from time to time.</summary>
 internal sealed partial class BrokerServer
 {
+    private const string MoverThreads = "num.replica.alter.log.dirs.threads";
+
     private readonly List<ITimer> _schedule = [];
 
     private void StartSchedule()
@@ -36,9 +38,14 @@ internal sealed partial class BrokerServer
         });
     }
 
-    /// <summary>Lets the cleaner go by the configuration as it is now (log.cleaner.enable, threads, throttle).</summary>
-    private void ConfigureCleaner()
+    /// <summary>Lets the cleaner and the mover of logs go by the configuration as it is now (threads, throttles).</summary>
+    private void ConfigureDiskWork()
     {
+        if (Mover is { } mover)
+        {
+            mover.Throttle.BytesPerSecond = Config.Current.Long("replica.alter.log.dirs.io.max.bytes.per.second");
+            mover.Threads = Config.Static.Text(MoverThreads) is null ? Logs.Directories.Count : Config.Static.Int(MoverThreads);
+        }
         if (Config.Static.Bool("log.cleaner.enable"))
         {
             Cleaner?.Configure($"broker-{Id}-log-cleaner");

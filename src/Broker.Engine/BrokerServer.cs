@@ -17,6 +17,7 @@ using Broker.Engine.Requests;
 using Broker.Engine.Storage;
 using Broker.Engine.Storage.Cleaning;
 using Broker.Engine.Storage.Files;
+using Broker.Engine.Storage.Moving;
 using Broker.Engine.Timing;
 using Broker.Engine.Transport;
 using Broker.Engine.Transport.Reactor;
@@ -63,7 +64,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
         Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
         ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger);
-        _background = new BrokerBackground(Workers, environment.Time, _logger);
+        _background = new BrokerBackground(Workers, environment.Time);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
@@ -162,6 +163,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
     public LogCleaner? Cleaner { get; private set; }
 
+    /// <summary>Moves logs to other log directories; from the start of the logs on.</summary>
+    public LogMover? Mover { get; private set; }
+
     public GroupCoordinator Groups { get; private set; } = null!;
 
     public FetchHandler Fetches { get; internal set; } = null!;
@@ -205,12 +209,26 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
         Logs.PauseCleaning = Cleaner.TryPause;
+        Logs.StopCleaning = Cleaner.AbortAndPause;
+        Logs.Cut = Cleaner.Truncated;
+        Logs.Moved = (from, to) =>
+        {
+            Cleaner.Moved(from, to);
+            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkOf);
+        };
+        Mover = new LogMover(Logs, $"broker-{Id}-log-mover", _environment.Time, _logger);
+        Logs.MoveBegun = Mover.Wake;
         Groups = new GroupCoordinator(
             GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
         Replicas.BecameLeader = Groups.OnBecameLeader;
         Replicas.ResignedLeader = Groups.OnResigned;
         Metadata.Changed = OnMetadataChanged;
-        _background.AllFailed = reason => Failed?.Invoke(reason);
+        Logs.AllFailed = reason => Failed?.Invoke(reason);
+        Logs.DirectoryFailed = directory =>
+        {
+            Replicas.OnDirectoryFailed(directory);
+            _ = Membership.TellOfFailedDirectoryAsync();
+        };
         Serve();
         Endpoints =
         [
@@ -255,7 +273,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         { ConnectionClosed = connection => _connections.TryRemove(connection.Id, out _) };
         Timers.Start();
         StartSchedule();
-        ConfigureCleaner();
+        ConfigureDiskWork();
+        Logs.ResumeMoves();
         Transport.Start(transport =>
         {
             var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
@@ -306,7 +325,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         TakeReplicationConfig();
         if (_schedule.Count > 0)
         {
-            ConfigureCleaner();
+            ConfigureDiskWork();
         }
     }
 
@@ -340,6 +359,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         await ControllerLine.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
+        Mover?.Dispose();
         Cleaner?.Dispose();
         Transport.Dispose();
         ColdReaders.Dispose();

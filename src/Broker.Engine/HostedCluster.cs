@@ -27,6 +27,7 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly bool _portable;
+    private readonly Disk _disk;
     private readonly LogLevels _logLevels;
     private readonly ZooKeeperOptions? _ensemble;
     private ICoordinationStore? _store;
@@ -37,6 +38,7 @@ public sealed class HostedCluster : IAsyncDisposable
         IReadOnlyList<BrokerConfig> configs, string dataDirectory, ClusterSettings settings, TimeProvider time, ILoggerFactory loggers)
     {
         _portable = settings.PortableTransport;
+        _disk = settings.Disk;
         _logLevels = settings.LogLevels;
         _configs = configs;
         _ensemble = ZooKeeperSetup.Read(configs[0]);
@@ -95,7 +97,7 @@ public sealed class HostedCluster : IAsyncDisposable
             ServeTree(logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
-                _store, ClusterId, PhysicalDisk.Instance, _time, NewRandom, _loggers, _logLevels)
+                _store, ClusterId, _disk, _time, NewRandom, _loggers, _logLevels)
             { PortableTransport = _portable };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
@@ -109,7 +111,7 @@ public sealed class HostedCluster : IAsyncDisposable
 
     private ICoordinationStore OpenStore(ILogger logger) => _ensemble is { } ensemble
         ? new ZooKeeperStore(ensemble, _time, NewRandom(), logger)
-        : new EmbeddedStore(PhysicalDisk.Instance, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
+        : new EmbeddedStore(_disk, Path.Combine(_dataDirectory, "coordination"), new MonotonicClock(_time), logger);
 
     /// <summary>Serves the host's own tree by ZooKeeper's protocol, where that is configured.</summary>
     private void ServeTree(ILogger logger)
@@ -144,7 +146,7 @@ public sealed class HostedCluster : IAsyncDisposable
             {
                 return ClusterJson.ReadClusterId(found.Data);
             }
-            var adoption = new LogAdoption(PhysicalDisk.Instance, _loggers.CreateLogger("Cluster"));
+            var adoption = new LogAdoption(_disk, _loggers.CreateLogger("Cluster"));
             if (_ensemble is null)
             {
                 // A new store beside log directories that hold topics: they are taken over. The id goes last: it says that all is
@@ -216,6 +218,9 @@ public sealed record ClusterSettings
 
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     internal bool PortableTransport { get; init; }
+
+    /// <summary>The disk; tests put one in its place that fails.</summary>
+    internal Disk Disk { get; init; } = PhysicalDisk.Instance;
 
     /// <summary>What decides which loggers write.</summary>
     public LogLevels LogLevels { get; init; } = new(LogLevel.Information);

@@ -1,6 +1,12 @@
-"""What the log does beyond appending: cold reads beside warm ones, segments that roll, recovery, many partitions.
+"""What the log does: append, read, look-ups, cold reads beside warm ones, segments that roll, recovery, compaction, many partitions.
 
-Called by `./bench storage`. Each row runs on this broker and on Apache Kafka 4.3.1 and prints both with their ratio.
+Called by `./bench storage`. Each row runs on this broker and on Apache Kafka 4.3.1 and prints both with their ratio. By default a
+row takes a minute or two; --full takes 10 GB and 10 million records.
+  append    throughput of produce, batches of 1 MB and 16 KB
+  read      throughput of fetch from the page cache
+  lookup    one record by a random offset, and by a random time
+  flush     latency of 5,000 requests a second while no, and while all segments roll each second
+  compaction  --records records of --keys keys, until the cleaner has been through them
   cold      latency of 5,000 requests a second, and of a consumer at the tail, without and with a consumer of old records that the
             page cache does not hold
   roll      latency of 5,000 requests a second while another topic takes 200 MB/s in segments that never, and that often roll
@@ -17,15 +23,15 @@ import sys
 import time
 
 from compare import KAFKA, OURS, Bench, go_first, log, median_of, wait_for
+from storage_log import LogRows
 
-ROWS = ["cold", "roll", "recovery", "open"]
-PORT = 29592
-BOOT = f"127.0.0.1:{PORT}"
+ROWS = ["append", "read", "lookup", "cold", "roll", "flush", "recovery", "compaction", "open"]
 
 
-class Storage:
+class Storage(LogRows):
     def __init__(self, args):
         self.args = args
+        self.boot = f"127.0.0.1:{args.port}"
         self.bench = Bench(argparse.Namespace(peers=args.peers, rows=[]))
         sys.path.insert(0, self.bench.load)
         import kwire
@@ -36,13 +42,13 @@ class Storage:
         self.broker = None
 
     def start(self, name, *overrides):
-        command, self.data = self.bench.command(name, PORT)
+        command, self.data = self.bench.command(name, self.args.port)
         for o in overrides:
             command += [o] if name == KAFKA else ["--override", o]
         began = time.monotonic()
         with open(os.path.join(self.bench.work, f"{name}.log"), "ab") as out:
             self.broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        wait_for(PORT, self.broker)
+        wait_for(self.args.port, self.broker)
         return began
 
     def stop(self, how=signal.SIGTERM, wipe=True):
@@ -55,14 +61,14 @@ class Storage:
         configs = {k.replace("_", "."): str(v) for k, v in configs.items()} or None
         for attempt in range(100):   # a broker that has just started may not have registered yet
             try:
-                return self.kwire.create_topic(BOOT, name, partitions, configs=configs)
+                return self.kwire.create_topic(self.boot, name, partitions, configs=configs)
             except self.kwire.KafkaError:
                 if attempt == 99:
                     raise
                 time.sleep(0.1)
 
     def run(self, mode, background=False, **options):
-        command = [self.kload, mode, "-b", BOOT]
+        command = [self.kload, mode, "-b", self.boot]
         for key, value in options.items():
             command += [f"-{key}"] if value is True else [f"-{key}", str(value)]
         if background:   # the load beside is another machine's in earnest: it shall not take this one's time from the measured clients
@@ -139,13 +145,13 @@ class Storage:
         self.start(name, "log.segment.bytes=1073741824")
         self.topic("big")
         self.fill("big", self.args.gb)
-        end = self.kwire.offsets(BOOT, "big")
+        end = self.kwire.offsets(self.boot, "big")
         self.stop(signal.SIGKILL, wipe=False)
         os.sync()
         began = self.start(name, "log.segment.bytes=1073741824")
         self.until_served(["big"])
         took = time.monotonic() - began
-        same = self.kwire.offsets(BOOT, "big") == end
+        same = self.kwire.offsets(self.boot, "big") == end
         cpu = self.kwire.usage(self.kwire.tree([self.broker.pid]))["cpu"]
         self.stop()
         return {"served s": took, "CPU s": cpu, "errors": 0 if same else 1}
@@ -173,7 +179,7 @@ class Storage:
         for n in names:
             while True:
                 try:
-                    self.kwire.offsets(BOOT, n)
+                    self.kwire.offsets(self.boot, n)
                     break
                 except (self.kwire.KafkaError, OSError):
                     time.sleep(0.02)
@@ -191,10 +197,16 @@ def main():
     p.add_argument("--rows", default="")
     p.add_argument("--secs", type=float, default=5)
     p.add_argument("--rounds", type=int, default=1)
-    p.add_argument("--gb", type=float, default=10)
+    p.add_argument("--gb", type=float, default=2)
+    p.add_argument("--records", type=int, default=1_000_000)
+    p.add_argument("--keys", type=int, default=100_000)
+    p.add_argument("--full", action="store_true", help="10 GB to recover, 10 million records of a million keys to compact")
+    p.add_argument("--port", type=int, default=29592)
     p.add_argument("--partitions", type=int, default=10_000)
     p.add_argument("--out", default="")
     args = p.parse_args()
+    if args.full:
+        args.gb, args.records, args.keys = 10, 10_000_000, 1_000_000
     args.peers = os.path.abspath(args.peers)
     rows = [r for r in args.rows.split(",") if r] or ROWS
     if unknown := [r for r in rows if r not in ROWS]:
@@ -212,12 +224,12 @@ def main():
         if storage.broker and storage.broker.poll() is None:
             storage.stop(signal.SIGKILL)
         shutil.rmtree(storage.bench.work, ignore_errors=True)
-    print(f"{'row':10}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
+    print(f"{'row':12}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
     for row in rows:
         for figure, value in results[OURS][row].items():
             other = results[KAFKA].get(row, {}).get(figure)
             text = f"{other:14.3f}{value / other if other else float('nan'):9.3f}" if other is not None else ""
-            print(f"{row:10}{figure:34}{value:12.3f}{text}")
+            print(f"{row:12}{figure:34}{value:12.3f}{text}")
     if args.out:
         with open(args.out, "w") as out:
             json.dump(results, out, indent=1)

@@ -116,6 +116,23 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         await controller.StartAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Tells the controller that a log directory has failed under partitions of this broker. A controller that does not
+    /// hear of it now does by what the broker answers to its next word.</summary>
+    public async Task TellOfFailedDirectoryAsync()
+    {
+        try
+        {
+            CreateResult told = await Session.CreateAsync(
+                ClusterPaths.LogDirEventPrefix, ClusterJson.LogDirEvent(_brokerId), CreateMode.PersistentSequential, _stopping.Token)
+                .ConfigureAwait(false);
+            told.Error.ThrowIfFailed(ClusterPaths.LogDirEventPrefix);
+        }
+        catch (Exception e) when (e is CoordinationException or ObjectDisposedException or OperationCanceledException)
+        {
+            LogUntold(e.Message);
+        }
+    }
+
     private ValueTask<CreateResult> CreateNodeAsync(ICoordinationSession session, BrokerImage self, CancellationToken cancellationToken) =>
         session.CreateAsync(
             ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds()),
@@ -254,4 +271,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     [LoggerMessage(7043, LogLevel.Information, "broker {Id} is registered again, epoch {Epoch}", EventName = "MembershipRegained")]
     private partial void LogReturned(int id, long epoch);
+
+    [LoggerMessage(7044, LogLevel.Warning, "the controller could not be told of a failed log directory: {Reason}", EventName = "FailedDirectoryUntold")]
+    private partial void LogUntold(string reason);
 }

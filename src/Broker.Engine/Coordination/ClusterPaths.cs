@@ -10,6 +10,7 @@ internal static class ClusterPaths
     public const string DeleteTopics = "/admin/delete_topics";
     public const string IsrChanges = "/isr_change_notification";
     public const string LogDirEvents = "/log_dir_event_notification";
+    public const string LogDirEventPrefix = "/log_dir_event_notification/log_dir_event_";
     public const string Reassignment = "/admin/reassign_partitions";
     public const string PreferredElection = "/admin/preferred_replica_election";
     public const string ConfigChanges = "/config/changes";

@@ -33,6 +33,7 @@ internal static class AllHandlers
             new DescribeTopicPartitionsHandler(broker.Metadata, broker.Config.Static.Int(DescribePartitionsMax)),
             new DescribeClusterHandler(broker.Metadata, broker.ClusterId),
             new DescribeLogDirsHandler(broker.Logs, broker.Replicas.HighWatermarkOf),
+            new AlterReplicaLogDirsHandler(broker.Replicas, broker.Metadata),
             new DescribeProducersHandler(broker.Replicas, broker.Metadata),
             new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata, broker.DeleteRecordsPurgatory),
             new InitProducerIdHandler(broker.ProducerIds),

@@ -51,7 +51,11 @@ internal sealed class DeleteRecordsHandler(
         }
         if (replicas.Partitions.Find(id) is not { } partition)
         {
-            return (ReplicaManager.MissingPartitionError(metadata.Current, id.Topic, id.Partition), NoLowWatermark);
+            return (replicas.MissingPartitionError(metadata.Current, id.Topic, id.Partition), NoLowWatermark);
+        }
+        if (partition.Log.IsFailed)
+        {
+            return (ErrorCode.KafkaStorageError, NoLowWatermark);
         }
         if (!partition.Role.IsLeader)
         {
@@ -92,7 +96,12 @@ internal sealed class DeleteRecordsHandler(
             foreach (Awaited one in awaited.Where(a => a.Result.ErrorCode == ErrorCode.RequestTimedOut))
             {
                 one.Result.LowWatermark = one.Partition.LowWatermark;
-                if (!one.Partition.Role.IsLeader)
+                if (one.Partition.Log.IsFailed)
+                {
+                    // What could not be made to last is not answered as deleted.
+                    (one.Result.ErrorCode, one.Result.LowWatermark) = (ErrorCode.KafkaStorageError, NoLowWatermark);
+                }
+                else if (!one.Partition.Role.IsLeader)
                 {
                     (one.Result.ErrorCode, one.Result.LowWatermark) = (ErrorCode.NotLeaderOrFollower, NoLowWatermark);
                 }

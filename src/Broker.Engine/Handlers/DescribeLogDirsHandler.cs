@@ -12,9 +12,10 @@ internal sealed class DescribeLogDirsHandler(LogManager logs, Func<TopicPartitio
     {
         HashSet<TopicPartition>? wanted = request.Topics is { } topics
             ? [.. topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Topic, p)))] : null;
-        ILookup<string, PartitionLog> byDirectory = logs.Logs
-            .Where(l => wanted is null || wanted.Contains(l.Partition))
-            .ToLookup(l => l.ParentDirectory);
+        ILookup<string, HeldLog> byDirectory = logs.Logs.Select(l => new HeldLog(l, Of: null))
+            .Concat(logs.Moves.Select(m => new HeldLog(m.To, Of: m.From)))
+            .Where(l => wanted is null || wanted.Contains(l.Log.Partition))
+            .ToLookup(l => l.Log.ParentDirectory);
         var response = new DescribeLogDirsResponse();
         foreach (LogDirectory directory in logs.Directories)
         {
@@ -23,7 +24,7 @@ internal sealed class DescribeLogDirsHandler(LogManager logs, Func<TopicPartitio
         return response;
     }
 
-    private DescribeLogDirsResponse.DescribeLogDirsResult Describe(LogDirectory directory, IEnumerable<PartitionLog> held)
+    private DescribeLogDirsResponse.DescribeLogDirsResult Describe(LogDirectory directory, IEnumerable<HeldLog> held)
     {
         var result = new DescribeLogDirsResponse.DescribeLogDirsResult { LogDir = Path.GetFullPath(directory.Path) };
         if (!directory.IsOnline)
@@ -40,20 +41,28 @@ internal sealed class DescribeLogDirsHandler(LogManager logs, Func<TopicPartitio
             result.ErrorCode = ErrorCode.KafkaStorageError;
             return result;
         }
-        foreach (IGrouping<string, PartitionLog> topic in held.GroupBy(l => l.Partition.Topic).OrderBy(g => g.Key, StringComparer.Ordinal))
+        foreach (IGrouping<string, HeldLog> topic in held.GroupBy(l => l.Log.Partition.Topic).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             var described = new DescribeLogDirsResponse.DescribeLogDirsTopic { Name = topic.Key };
-            foreach (PartitionLog log in topic.OrderBy(l => l.Partition.Partition))
+            foreach (HeldLog one in topic.OrderBy(l => l.Log.Partition.Partition))
             {
+                PartitionLog log = one.Log;
+                long goal = one.Of?.LogEndOffset ?? highWatermarkOf(log.Partition) ?? log.LogEndOffset;
                 described.Partitions.Add(new()
                 {
                     PartitionIndex = log.Partition.Partition,
                     PartitionSize = log.SizeBytes,
-                    OffsetLag = Math.Max(0, (highWatermarkOf(log.Partition) ?? log.LogEndOffset) - log.LogEndOffset),
+                    OffsetLag = Math.Max(0, goal - log.LogEndOffset),
+                    IsFutureKey = one.Of is not null,
                 });
             }
             result.Topics.Add(described);
         }
         return result;
     }
+
+    /// <summary>A log in a directory.</summary>
+    /// <param name="Log">The log.</param>
+    /// <param name="Of">Of a future log, that whose place it is to take.</param>
+    private readonly record struct HeldLog(PartitionLog Log, PartitionLog? Of);
 }

@@ -29,7 +29,7 @@ internal sealed class DescribeProducersHandler(ReplicaManager replicas, Metadata
         var described = new DescribeProducersResponse.PartitionResponse { PartitionIndex = index };
         if (replicas.Partitions.Find(new TopicPartition(topic, index)) is not { } partition)
         {
-            described.ErrorCode = ReplicaManager.MissingPartitionError(metadata.Current, topic, index);
+            described.ErrorCode = replicas.MissingPartitionError(metadata.Current, topic, index);
             described.ErrorMessage = metadata.Current.Topic(topic) is null ? "This server does not host this topic-partition." : null;
             return described;
         }

@@ -53,10 +53,10 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
         var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse { PartitionIndex = id.Partition };
         if (replicas.Partitions.Find(id) is not { } partition)
         {
-            answer.ErrorCode = ReplicaManager.MissingPartitionError(metadata.Current, id.Topic, id.Partition);
+            answer.ErrorCode = replicas.MissingPartitionError(metadata.Current, id.Topic, id.Partition);
             return answer;
         }
-        answer.ErrorCode = partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
+        answer.ErrorCode = partition.Log.IsFailed ? ErrorCode.KafkaStorageError : partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
         if (answer.ErrorCode == ErrorCode.None && !partition.Role.IsLeader && request.ReplicaId != DebuggingReplica)
         {
             answer.ErrorCode = ErrorCode.NotLeaderOrFollower;

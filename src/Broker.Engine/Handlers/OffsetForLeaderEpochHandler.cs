@@ -30,10 +30,10 @@ internal sealed class OffsetForLeaderEpochHandler(ReplicaManager replicas, Metad
         var answer = new OffsetForLeaderEpochResponse.EpochEndOffset { Partition = asked.Partition };
         if (replicas.Partitions.Find(new TopicPartition(topic, asked.Partition)) is not { } partition)
         {
-            answer.ErrorCode = ReplicaManager.MissingPartitionError(metadata.Current, topic, asked.Partition);
+            answer.ErrorCode = replicas.MissingPartitionError(metadata.Current, topic, asked.Partition);
             return answer;
         }
-        answer.ErrorCode = partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
+        answer.ErrorCode = partition.Log.IsFailed ? ErrorCode.KafkaStorageError : partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
         if (answer.ErrorCode == ErrorCode.None && !partition.Role.IsLeader)
         {
             answer.ErrorCode = ErrorCode.NotLeaderOrFollower;

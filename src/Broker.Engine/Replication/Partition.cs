@@ -17,12 +17,13 @@ internal sealed partial class Partition
     private readonly Lock _roleLock = new();
     private readonly ReplicationContext _context;
     private PartitionRole _role = PartitionRole.None;
+    private PartitionLog _log;
 
     public Partition(HostedTopic topic, int index, PartitionLog log, int ownerThread, long highWatermark, ReplicationContext context)
     {
         Topic = topic;
         Index = index;
-        Log = log;
+        _log = log;
         OwnerThread = ownerThread;
         _context = context;
         log.AdvanceHighWatermark(highWatermark);
@@ -34,7 +35,24 @@ internal sealed partial class Partition
 
     public TopicPartition Id => new(Topic.Name, Index);
 
-    public PartitionLog Log { get; }
+    /// <summary>The log; another takes its place when it has moved to another log directory.</summary>
+    public PartitionLog Log => Volatile.Read(ref _log);
+
+    /// <summary>Lets another log take the log's place, while the role stands still. Nothing is appended to the old one after.</summary>
+    /// <param name="swap">Puts the other in place on the disk; gives it, or null when it cannot be.</param>
+    public bool TryReplaceLog(Func<PartitionLog?> swap)
+    {
+        lock (_roleLock)
+        {
+            if (swap() is not { } made)
+            {
+                return false;
+            }
+            Volatile.Write(ref _log, made);
+        }
+        Wake();
+        return true;
+    }
 
     /// <summary>The network thread that appends, or -1 when any may.</summary>
     public int OwnerThread { get; }
@@ -66,8 +84,9 @@ internal sealed partial class Partition
             {
                 return AppendResult.Failed(error, null);
             }
-            AppendResult result = Log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
-            if (!IsOvertaken(result, ref role))
+            PartitionLog log = Log;
+            AppendResult result = log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, log, ref role))
             {
                 return Appended(result, role);
             }
@@ -84,16 +103,18 @@ internal sealed partial class Partition
             {
                 return AppendResult.Failed(error, null);
             }
-            AppendResult result = Log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
-            if (!IsOvertaken(result, ref role))
+            PartitionLog log = Log;
+            AppendResult result = log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, log, ref role))
             {
                 return Appended(result, role);
             }
         }
     }
 
-    /// <summary>Whether a batch came between two epochs of one reign: then it belongs to the second.</summary>
-    private bool IsOvertaken(in AppendResult result, ref PartitionRole role)
+    /// <summary>Whether a batch came between two epochs of one reign, or between a log and the one that took its place in another
+    /// directory: then it belongs to the second.</summary>
+    private bool IsOvertaken(in AppendResult result, PartitionLog log, ref PartitionRole role)
     {
         if (result.Error != ErrorCode.NotLeaderOrFollower)
         {
@@ -101,7 +122,7 @@ internal sealed partial class Partition
         }
         lock (_roleLock)
         {
-            bool overtaken = _role.IsLeader && _role.LeaderEpoch != role.LeaderEpoch;
+            bool overtaken = _role.IsLeader && (_role.LeaderEpoch != role.LeaderEpoch || _log != log);
             role = _role;
             return overtaken;
         }

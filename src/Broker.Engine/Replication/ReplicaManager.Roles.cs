@@ -120,7 +120,11 @@ internal sealed partial class ReplicaManager
                     Stop(old.Id, delete: true, roles.Resigned);
                 }
             }
-            Partition partition = GetOrCreate(id, topic.TopicId);
+            Partition partition = GetOrCreate(id, topic.TopicId, state.IsNew);
+            if (partition.Log.IsFailed)
+            {
+                return ErrorCode.KafkaStorageError;
+            }
             PartitionRole held = partition.Role;
             var role = new PartitionRole(
                 state.Leader, state.LeaderEpoch, state.PartitionEpoch, state.Leader == Context.BrokerId, [.. state.Replicas], [.. state.Isr])
@@ -140,6 +144,7 @@ internal sealed partial class ReplicaManager
         catch (IOException e)
         {
             LogRoleFailed(id, e.Message);
+            _offline[id] = true;
             return ErrorCode.KafkaStorageError;
         }
     }

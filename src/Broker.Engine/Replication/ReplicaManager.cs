@@ -1,4 +1,3 @@
-using Broker.Engine.Metadata;
 using Broker.Engine.Replication.Fetching;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
@@ -31,14 +30,15 @@ internal sealed partial class ReplicaManager
         _ownerThreads = ownerThreads;
         _logger = logger;
         Partitions = new PartitionTable(logs.Clock.Time);
-        foreach (LogDirectory directory in logs.Directories)
+        logs.Swap = (id, swap) => Partitions.Find(id)?.TryReplaceLog(swap) ?? false;
+        // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
+        logs.ReadEach(d => d.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged), (_, read) =>
         {
-            // A leader with one in-sync replica finds its high watermark anew; a follower is told by its leader.
-            foreach ((TopicPartition partition, long offset) in directory.HighWatermarks.ReadOrEmpty(LogCheckpointDamaged))
+            foreach ((TopicPartition partition, long offset) in read)
             {
                 _checkpointed[partition] = offset;
             }
-        }
+        });
     }
 
     public ReplicationContext Context { get; }
@@ -91,18 +91,15 @@ internal sealed partial class ReplicaManager
         }
     }
 
-    /// <summary>Why a partition cannot be served here: held by nobody this broker knows, or led elsewhere.</summary>
-    public static ErrorCode MissingPartitionError(MetadataImage metadata, string topic, int partition) =>
-        metadata.Partition(topic, partition) is null && !metadata.IsEmpty ? ErrorCode.UnknownTopicOrPartition : ErrorCode.NotLeaderOrFollower;
-
-    private Partition GetOrCreate(TopicPartition id, Guid topicId)
+    private Partition GetOrCreate(TopicPartition id, Guid topicId, bool isNew)
     {
         HostedTopic topic = Partitions.GetOrAdd(id.Topic, topicId);
         if (topic.Find(id.Partition) is { } existing)
         {
             return existing;
         }
-        PartitionLog log = _logs.GetOrCreate(id, topicId);
+        PartitionLog log = _logs.GetOrCreate(id, topicId, isNew);
+        _offline.TryRemove(id, out _);
         int owner = _ownerThreads == 0 ? -1 : _nextOwner++ % _ownerThreads;
         // The checkpoint is of the last start: a log that was let go since knows better.
         _checkpointed.Remove(id, out long checkpointed);
@@ -154,8 +151,10 @@ internal sealed partial class ReplicaManager
     {
         try
         {
+            bool isOffline = _offline.TryRemove(id, out _);
             if (Partitions.Find(id) is { } partition)
             {
+                isOffline |= partition.Log.IsFailed;
                 Fetchers?.Remove([partition]);
                 Partitions.Remove(partition.Topic, id.Partition);
                 partition.SetRole(partition.Role with { IsLeader = false, Leader = -1, PartitionEpoch = int.MaxValue });
@@ -167,7 +166,7 @@ internal sealed partial class ReplicaManager
                 _checkpointed.Remove(id);
                 _logs.Delete(id);
             }
-            return ErrorCode.None;
+            return isOffline ? ErrorCode.KafkaStorageError : ErrorCode.None;
         }
         catch (IOException e)
         {

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using Broker.Engine.Storage.Checkpoints;
 using Broker.Engine.Storage.Files;
 
 namespace Broker.Engine.Storage;
@@ -162,40 +162,35 @@ internal sealed class LeaderEpochCache
 
     private void Write()
     {
-        var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"0\n{_entries.Length}\n");
-        foreach (EpochEntry entry in _entries)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"{entry.Epoch} {entry.StartOffset}\n");
-        }
         // Not synced: after a power failure the epochs are rebuilt from the batches, which carry them.
-        _disk.Replace(_path, Encoding.ASCII.GetBytes(text.ToString()), sync: false);
+        byte[] text = CheckpointFile.Format(_entries, static (line, entry) => line.Append(
+            CultureInfo.InvariantCulture, $"{entry.Epoch} {entry.StartOffset}"));
+        _disk.Replace(_path, text, sync: false);
         _isChanged = false;
     }
 
     private static bool TryParse(byte[] bytes, out EpochEntry[] entries)
     {
-        entries = [];
-        string[] lines = Encoding.ASCII.GetString(bytes).Split('\n');
-        if (lines.Length < 2 || lines[0] != "0" || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
-            || count > lines.Length - 2)
+        List<EpochEntry> read = CheckpointFile.Parse<EpochEntry>(bytes, TryReadEntry, out string? fault);
+        for (int i = 1; i < read.Count; i++)
+        {
+            if (read[i].Epoch <= read[i - 1].Epoch || read[i].StartOffset < read[i - 1].StartOffset)
+            {
+                fault = "epochs do not rise";
+            }
+        }
+        entries = fault is null ? [.. read] : [];
+        return fault is null;
+    }
+
+    private static bool TryReadEntry(string[] fields, out EpochEntry entry)
+    {
+        entry = default;
+        if (fields.Length != 2 || !CheckpointFile.TryRead(fields[0], out int epoch) || !CheckpointFile.TryRead(fields[1], out long start))
         {
             return false;
         }
-        var read = new EpochEntry[count];
-        for (int i = 0; i < count; i++)
-        {
-            string[] parts = lines[i + 2].Split(' ');
-            if (parts.Length != 2
-                || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int epoch)
-                || !long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out long start)
-                || (i > 0 && (epoch <= read[i - 1].Epoch || start < read[i - 1].StartOffset)))
-            {
-                return false;
-            }
-            read[i] = new EpochEntry(epoch, start);
-        }
-        entries = read;
+        entry = new EpochEntry(epoch, start);
         return true;
     }
 }

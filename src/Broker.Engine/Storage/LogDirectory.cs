@@ -7,11 +7,11 @@ namespace Broker.Engine.Storage;
 /// Thread-safe.</summary>
 internal sealed class LogDirectory : IDisposable
 {
-    private readonly IDisposable _lock;
+    private readonly IDisposable? _lock;
     private volatile string? _offlineReason;
     private int _logs;
 
-    private LogDirectory(Disk disk, string path, IDisposable @lock, Guid id)
+    private LogDirectory(Disk disk, string path, IDisposable? @lock, Guid id)
     {
         Disk = disk;
         Path = path;
@@ -50,8 +50,8 @@ internal sealed class LogDirectory : IDisposable
     /// <summary>Whether the broker that used it last stopped cleanly; its marker is gone now.</summary>
     public bool WasClean { get; private init; }
 
-    /// <summary>Locks and checks a directory, making it where there is none.</summary>
-    /// <exception cref="LogDirectoryException">It is in use, not writable, or another broker's.</exception>
+    /// <summary>Locks and checks a directory, making it where there is none. One that the disk fails under is given offline.</summary>
+    /// <exception cref="LogDirectoryException">It is in use, or another broker's.</exception>
     public static LogDirectory Open(Disk disk, string path, int brokerId, string clusterId, Random random)
     {
         IDisposable? held = null;
@@ -77,7 +77,9 @@ internal sealed class LogDirectory : IDisposable
             held?.Dispose();
             if (e is IOException or UnauthorizedAccessException)
             {
-                throw new LogDirectoryException($"log directory {path} cannot be written: {e.Message}", e);
+                var failed = new LogDirectory(disk, path, null, Guid.Empty);
+                failed.TakeOffline($"it cannot be written: {e.Message}");
+                return failed;
             }
             if (e is InvalidDataException)
             {
@@ -125,7 +127,7 @@ internal sealed class LogDirectory : IDisposable
         System.Text.Encoding.ASCII.GetBytes($"{{\"version\":0,\"brokerEpoch\":{brokerEpoch}}}"),
         sync: true);
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
 }
 
 /// <summary>A log directory cannot be used; the message is one line for the operator.</summary>

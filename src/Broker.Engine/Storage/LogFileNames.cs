@@ -55,6 +55,21 @@ internal static class LogFileNames
         return (topic.Length + tail.Length > DirectoryNameMax ? topic[..(DirectoryNameMax - tail.Length)] : topic) + tail;
     }
 
+    /// <summary>What a partition's directory is called while it is copied from another log directory:
+    /// topic-0.uniqueid-future. It must not be cut: the partition is read from it.</summary>
+    public static string FutureDirectory(TopicPartition partition, Guid unique) =>
+        $"{partition.Topic}-{partition.Partition}.{unique:N}{FutureDirectorySuffix}";
+
+    /// <summary>The partition that a directory's name says is copied into it.</summary>
+    public static bool TryParseFuture(string directory, out TopicPartition partition)
+    {
+        partition = default;
+        int dot = directory.LastIndexOf('.');
+        return directory.EndsWith(FutureDirectorySuffix, StringComparison.Ordinal) && dot > 0
+            && Guid.TryParseExact(directory.AsSpan(dot + 1, directory.Length - dot - 1 - FutureDirectorySuffix.Length), "N", out _)
+            && TryParsePartition(directory[..dot], out partition);
+    }
+
     /// <summary>Whether a directory holds the metadata log of Kafka in KRaft mode, which is no topic.</summary>
     public static bool IsKRaftMetadata(string directory) => directory == "__cluster_metadata-0";
 

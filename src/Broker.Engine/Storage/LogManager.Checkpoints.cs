@@ -11,20 +11,20 @@ internal sealed partial class LogManager
     private readonly Lock _checkpointing = new();
 
     /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
-    public void CheckpointRecoveryPoints() => Checkpoint(d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
+    public void CheckpointRecoveryPoints() => Checkpoint(LogsAndFutures, d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
 
     /// <summary>Writes where each log begins, where that is not its first segment (log.flush.start.offset.checkpoint.interval.ms).</summary>
-    public void CheckpointLogStartOffsets() =>
-        Checkpoint(d => d.LogStartOffsets, l => l.LogStartOffset, l => l.LogStartOffset > l.Segments[0].BaseOffset);
+    public void CheckpointLogStartOffsets() => Checkpoint(
+        LogsAndFutures, d => d.LogStartOffsets, l => l.LogStartOffset, l => l.LogStartOffset > l.Segments[0].BaseOffset);
 
     /// <summary>Writes the high watermarks (replica.high.watermark.checkpoint.interval.ms).</summary>
     public void CheckpointHighWatermarks(Func<TopicPartition, long?> highWatermarkOf) =>
-        Checkpoint(d => d.HighWatermarks, l => highWatermarkOf(l.Partition) ?? 0, l => highWatermarkOf(l.Partition) is not null);
+        Checkpoint(Logs, d => d.HighWatermarks, l => highWatermarkOf(l.Partition) ?? 0, l => highWatermarkOf(l.Partition) is not null);
 
     private void Checkpoint(
-        Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include)
+        IEnumerable<PartitionLog> logs, Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include)
     {
-        ILookup<string, PartitionLog> byDirectory = _logs.Values.ToLookup(l => l.ParentDirectory);
+        ILookup<string, PartitionLog> byDirectory = logs.ToLookup(l => l.ParentDirectory);
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
         {
             OffsetCheckpoint checkpoint = file(directory);
@@ -65,7 +65,7 @@ internal sealed partial class LogManager
     public void CloseCleanly(long brokerEpoch, Func<TopicPartition, long?> highWatermarkOf)
     {
         var failed = new System.Collections.Concurrent.ConcurrentDictionary<string, string>();
-        Parallel.ForEach(_logs.Values, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) }, log =>
+        Parallel.ForEach(LogsAndFutures, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) }, log =>
         {
             try
             {
@@ -84,7 +84,7 @@ internal sealed partial class LogManager
         {
             try
             {
-                directory.LogEnds.Write(_logs.Values.Where(l => l.ParentDirectory == directory.Path && !l.IsFailed).Select(l =>
+                directory.LogEnds.Write(LogsAndFutures.Where(l => l.ParentDirectory == directory.Path && !l.IsFailed).Select(l =>
                     KeyValuePair.Create(l.Partition, new LogEnd(l.ActiveSegment.BaseOffset, l.ActiveSegment.SizeBytes, l.LogEndOffset))));
                 directory.MarkClean(brokerEpoch);
             }
@@ -103,7 +103,7 @@ internal sealed partial class LogManager
     public void FlushDirty()
     {
         long now = _clock.UnixMs;
-        foreach (PartitionLog log in _logs.Values)
+        foreach (PartitionLog log in LogsAndFutures)
         {
             if (log.RecoveryPoint < log.LogEndOffset && now - log.LastFlushMs >= log.Config.FlushMs)
             {

@@ -17,7 +17,7 @@ internal sealed partial class LogManager
 
     private void LoadDirectory(LogDirectory directory)
     {
-        List<(TopicPartition Partition, string Path)> found = FindLogs(directory);
+        List<FoundLog> found = FindLogs(directory);
         // Kafka does the same with a damaged one: everything is recovered from the start, which costs time and loses nothing.
         var checkpoints = new LoadCheckpoints(
             directory.RecoveryPoints.ReadOrEmpty(LogCheckpointDamaged), directory.LogStartOffsets.ReadOrEmpty(LogCheckpointDamaged),
@@ -32,17 +32,16 @@ internal sealed partial class LogManager
         Parallel.ForEach(
             found,
             new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.RecoveryThreads) },
-            one => LoadLog(directory, one.Partition, one.Path, checkpoints, progress));
+            one => LoadLog(directory, one, checkpoints, progress));
         if (progress.IsRunning)
         {
             LogRecovered(directory.Path, found.Count, progress.ElapsedMs);
-            _recovery = null;
         }
     }
 
-    private List<(TopicPartition Partition, string Path)> FindLogs(LogDirectory directory)
+    private List<FoundLog> FindLogs(LogDirectory directory)
     {
-        List<(TopicPartition Partition, string Path)> found = [];
+        List<FoundLog> found = [];
         foreach (string name in _disk.DirectoriesIn(directory.Path))
         {
             string path = Path.Combine(directory.Path, name);
@@ -56,7 +55,11 @@ internal sealed partial class LogManager
             }
             else if (LogFileNames.TryParsePartition(name, out TopicPartition partition))
             {
-                found.Add((partition, path));
+                found.Add(new FoundLog(partition, path, IsFuture: false));
+            }
+            else if (LogFileNames.TryParseFuture(name, out partition))
+            {
+                found.Add(new FoundLog(partition, path, IsFuture: true));
             }
             else
             {
@@ -66,9 +69,13 @@ internal sealed partial class LogManager
         return found;
     }
 
-    private void LoadLog(
-        LogDirectory directory, TopicPartition partition, string path, LoadCheckpoints checkpoints, RecoveryProgress progress)
+    private void LoadLog(LogDirectory directory, FoundLog one, LoadCheckpoints checkpoints, RecoveryProgress progress)
     {
+        (TopicPartition partition, string path, bool isFuture) = one;
+        if (!directory.IsOnline)
+        {
+            return;
+        }
         try
         {
             LogConfig config = ConfigOf(partition.Topic);
@@ -82,8 +89,13 @@ internal sealed partial class LogManager
                 checkpoints.RecoveryPoints.GetValueOrDefault(partition), directory.WasClean, ReadTopicId(path),
                 checkpoints.LogEnds.TryGetValue(partition, out LogEnd end) ? end : null);
             var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded);
-            if (!_logs.TryAdd(partition, log))
+            if (!(isFuture ? _foundFutures : _logs).TryAdd(partition, log))
             {
+                if (isFuture)
+                {
+                    Remove(log);   // of an attempt that was given up
+                    return;
+                }
                 throw new LogDirectoryException(
                     $"partition {partition} lies in two log directories, {_logs[partition].Directory} and {path}: remove the wrong one");
             }
@@ -92,7 +104,7 @@ internal sealed partial class LogManager
         }
         catch (IOException e)
         {
-            throw new LogDirectoryException($"log directory {directory.Path} failed while {partition} was loaded: {e.Message}", e);
+            TakeOffline(directory.Path, new IOException($"{partition} could not be loaded: {e.Message}", e));
         }
     }
 
@@ -119,6 +131,8 @@ internal sealed partial class LogManager
         bool reachesOver = bases.Exists(b => b < recoveryPoint) && !bases.Contains(recoveryPoint);
         return beyond + (reachesOver ? 1 : 0);
     }
+
+    private readonly record struct FoundLog(TopicPartition Partition, string Path, bool IsFuture);
 
     private sealed record LoadCheckpoints(
         Dictionary<TopicPartition, long> RecoveryPoints, Dictionary<TopicPartition, long> LogStartOffsets,

@@ -74,55 +74,6 @@ internal sealed partial class LogManager : IDisposable
 
     public PartitionLog? Find(TopicPartition partition) => _logs.GetValueOrDefault(partition);
 
-    /// <summary>Locks the directories and opens every log in them.</summary>
-    /// <exception cref="LogDirectoryException">A directory cannot be used.</exception>
-    public void Open()
-    {
-        var opened = new List<LogDirectory>();
-        try
-        {
-            foreach (string path in _options.Directories)
-            {
-                opened.Add(LogDirectory.Open(_disk, path, _options.BrokerId, _options.ClusterId, _random));
-            }
-        }
-        catch
-        {
-            opened.ForEach(d => d.Dispose());
-            throw;
-        }
-        _directories = [.. opened];
-        try
-        {
-            foreach (LogDirectory directory in _directories)
-            {
-                Load(directory);
-            }
-        }
-        catch (LogDirectoryException)
-        {
-            Dispose();
-            throw;
-        }
-    }
-
-    /// <exception cref="LogDirectoryException">One line, whatever it was that could not be read.</exception>
-    private void Load(LogDirectory directory)
-    {
-        try
-        {
-            LoadDirectory(directory);
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<LogDirectoryException>().FirstOrDefault() is { } first)
-        {
-            throw first;
-        }
-        catch (IOException e)
-        {
-            throw new LogDirectoryException($"log directory {directory.Path} cannot be read: {e.Message}", e);
-        }
-    }
-
     /// <summary>The topic id that a directory belongs to; empty where it does not say, or says garbage.</summary>
     private Guid ReadTopicId(string path)
     {
@@ -152,7 +103,12 @@ internal sealed partial class LogManager : IDisposable
 
     /// <summary>The log of a partition, made in the directory with the fewest where there is none. One that was made for a
     /// topic of the same name that is deleted since does not come back: it is taken away.</summary>
-    public PartitionLog GetOrCreate(TopicPartition partition, Guid topicId)
+    /// <param name="partition">The partition.</param>
+    /// <param name="topicId">The topic's id as the controller tells it.</param>
+    /// <param name="isNew">Whether the partition never had a log: one that had may lie in a directory that is out of service,
+    /// and an empty one must not take its place (Kafka: LogManager.getOrCreateLog).</param>
+    /// <exception cref="IOException">The disk failed; the directory is out of service.</exception>
+    public PartitionLog GetOrCreate(TopicPartition partition, Guid topicId, bool isNew = true)
     {
         lock (_creation)
         {
@@ -164,54 +120,104 @@ internal sealed partial class LogManager : IDisposable
                 }
                 if (existing.TopicId == Guid.Empty)
                 {
-                    PartitionMetadataFile.Write(_disk, existing.Directory, topicId);
+                    OnDisk(existing.ParentDirectory, () => PartitionMetadataFile.Write(_disk, existing.Directory, topicId));
                     existing.TopicId = topicId;
                     return existing;
                 }
                 LogOfDeletedTopic(partition, existing.TopicId, topicId);
                 Delete(partition);
+                isNew = true;
             }
-            LogDirectory directory = EmptiestDirectory();
-            string path = Path.Combine(directory.Path, LogFileNames.PartitionDirectory(partition));
-            _disk.CreateDirectory(path);
-            PartitionMetadataFile.Write(_disk, path, topicId);
-            LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
-            var segment = new LogSegment(_disk, path, 0, 0, 0, 0, _clock.UnixMs);
-            segment.File.SetLength(0);
-            segment.Rest();
-            var log = new PartitionLog(
-                partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger,
-                new LoadedLog([segment], 0, 0, 0, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
-            _logs[partition] = log;
-            lock (_configs)
+            if (!isNew && IsAnyOffline)
             {
-                log.Config = ConfigOf(partition.Topic);   // it may have changed before the log could be found
+                throw new IOException($"no log is made for {partition}: it may lie in a log directory that is out of service");
             }
-            directory.CountLog(1);
-            return log;
+            return Create(partition, topicId);
         }
     }
+
+    private PartitionLog Create(TopicPartition partition, Guid topicId)
+    {
+        while (true)
+        {
+            LogDirectory directory = PreferredDirectory(partition) ?? EmptiestDirectory();
+            try
+            {
+                string path = Path.Combine(directory.Path, LogFileNames.PartitionDirectory(partition));
+                PartitionLog log = NewLog(partition, path, topicId, 0);
+                _logs[partition] = log;
+                lock (_configs)
+                {
+                    log.Config = ConfigOf(partition.Topic);   // it may have changed before the log could be found
+                }
+                directory.CountLog(1);
+                _preferred.Remove(partition);
+                return log;
+            }
+            catch (IOException e)
+            {
+                _background.Failed(directory.Path, e);
+                if (directory.IsOnline)
+                {
+                    throw;
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes an empty log that begins at an offset.</summary>
+    private PartitionLog NewLog(TopicPartition partition, string path, Guid topicId, long offset)
+    {
+        _disk.CreateDirectory(path);
+        PartitionMetadataFile.Write(_disk, path, topicId);
+        LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
+        var segment = new LogSegment(_disk, path, offset, 0, 0, 0, _clock.UnixMs);
+        segment.File.SetLength(0);
+        segment.Rest();
+        return new PartitionLog(
+            partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger, new LoadedLog(
+                [segment], offset, offset, offset, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
+    }
+
+    /// <summary>Where the partition was asked to lie before it was made.</summary>
+    private LogDirectory? PreferredDirectory(TopicPartition partition) =>
+        _preferred.TryGetValue(partition, out string? path) ? Array.Find(_directories, d => d.Path == path && d.IsOnline) : null;
 
     private LogDirectory EmptiestDirectory() =>
         _directories.Where(d => d.IsOnline).MinBy(d => d.LogCount) ?? throw new IOException("no log directory is online");
 
     /// <summary>Takes a partition's log away: renamed at once, deleted after file.delete.delay.ms.</summary>
+    /// <exception cref="IOException">The disk failed; the directory is out of service.</exception>
     public void Delete(TopicPartition partition)
     {
+        if (_moves.TryGetValue(partition, out Moving.LogMove? move))
+        {
+            Abandon(move);
+        }
         if (!_logs.TryRemove(partition, out PartitionLog? log))
         {
             return;
         }
         Deleting?.Invoke(log);
-        string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(partition, Uuids.New(_random)));
-        Array.Find(_directories, d => d.Path == log.ParentDirectory)?.CountLog(-1);
-        log.RenameDirectory(path);
-        log.Dispose();
+        DirectoryOf(log).CountLog(-1);
         lock (_configs)
         {
             _configs.Remove(partition.Topic);
         }
-        LogDeleted(partition, log.Config.FileDeleteDelayMs);
+        Remove(log);
+    }
+
+    private void Remove(PartitionLog log)
+    {
+        if (log.IsFailed)
+        {
+            log.Dispose();   // its directory stays where it cannot be changed
+            return;
+        }
+        string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(log.Partition, Uuids.New(_random)));
+        OnDisk(log.ParentDirectory, () => log.RenameDirectory(path));
+        log.Dispose();
+        LogDeleted(log.Partition, log.Config.FileDeleteDelayMs);
         _background.RunLater(() => DeleteDirectory(path), log.Config.FileDeleteDelayMs);
     }
 
@@ -237,7 +243,7 @@ internal sealed partial class LogManager : IDisposable
                 return;   // no log goes by it
             }
             LogConfig config = _configs[topic] = _configOf(topic);
-            foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
+            foreach (PartitionLog log in LogsAndFutures.Where(l => l.Partition.Topic == topic))
             {
                 log.Config = config;
             }
@@ -257,7 +263,7 @@ internal sealed partial class LogManager : IDisposable
 
     public void Dispose()
     {
-        foreach (PartitionLog log in _logs.Values)
+        foreach (PartitionLog log in LogsAndFutures.Concat(_foundFutures.Values))
         {
             log.Dispose();
         }

@@ -43,28 +43,37 @@ internal sealed partial class PartitionLog
     /// be the last: until all its files are .swap the old ones count; from then on the loader puts the new one in place.
     /// Readers see the old segments or the new one; old files go after file.delete.delay.ms.
     /// </summary>
+    /// <remarks>Who cuts the log ends its cleaning first, so that a .swap file never speaks of what was cut.</remarks>
     /// <returns>False when the log was cut, closed or shortened meanwhile: nothing has changed.</returns>
     internal bool ReplaceSegments(LogSegment cleaned, IReadOnlyList<LogSegment> replaced)
     {
-        lock (_lock)
+        lock (_names)
         {
-            int at = Array.IndexOf(_segments, replaced[0]);
-            if (_closed || _isFailed || at < 0 || at + replaced.Count >= _segments.Length)
+            if (!TryFind(replaced, out _))
             {
                 return false;
-            }
-            for (int i = 0; i < replaced.Count; i++)
-            {
-                if (_segments[at + i] != replaced[i])
-                {
-                    return false;
-                }
             }
             cleaned.Rest();   // while nobody else uses it
             cleaned.RenameTo(LogFileNames.SwapSuffix);
             // The names must be on the disk before the old ones go.
             _disk.SyncDirectory(_directory);
-            Volatile.Write(ref _segments, [.. _segments[..at], cleaned, .. _segments[(at + replaced.Count)..]]);
+            bool isIn;
+            lock (_lock)
+            {
+                isIn = TryFind(replaced, out int at);
+                if (isIn)
+                {
+                    Volatile.Write(ref _segments, [.. _segments[..at], cleaned, .. _segments[(at + replaced.Count)..]]);
+                }
+            }
+            if (!isIn)
+            {
+                if (!_closed && !_isFailed)
+                {
+                    cleaned.RenameTo(LogFileNames.CleanedSuffix);
+                }
+                return false;
+            }
             foreach (LogSegment old in replaced)
             {
                 old.RenameTo(LogFileNames.DeletedSuffix);
@@ -72,6 +81,27 @@ internal sealed partial class PartitionLog
             cleaned.RenameTo("");
             DropSnapshots([.. replaced.Skip(1)]);   // those of boundaries that are no more
             Remove([.. replaced], _config.FileDeleteDelayMs);
+            return true;
+        }
+    }
+
+    /// <summary>Where segments lie in the log that are not its last.</summary>
+    private bool TryFind(IReadOnlyList<LogSegment> segments, out int at)
+    {
+        lock (_lock)
+        {
+            at = Array.IndexOf(_segments, segments[0]);
+            if (_closed || _isFailed || at < 0 || at + segments.Count >= _segments.Length)
+            {
+                return false;
+            }
+            for (int i = 0; i < segments.Count; i++)
+            {
+                if (_segments[at + i] != segments[i])
+                {
+                    return false;
+                }
+            }
             return true;
         }
     }

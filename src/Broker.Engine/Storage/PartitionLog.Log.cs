@@ -7,7 +7,4 @@ internal sealed partial class PartitionLog
 {
     [LoggerMessage(3001, LogLevel.Debug, "{Partition}: rolled a segment at offset {BaseOffset}", EventName = "SegmentRolled")]
     private partial void LogRolled(TopicPartition partition, long baseOffset);
-
-    [LoggerMessage(3002, LogLevel.Error, "{Partition} is out of service: {What} failed: {Reason}", EventName = "LogFailed")]
-    private partial void LogFailed(TopicPartition partition, string what, string reason);
 }

@@ -8,7 +8,9 @@ internal sealed partial class PartitionLog
 {
     /// <summary>The first record with the greatest timestamp of the log, or null when no record has one. Reads files; not for
     /// network threads.</summary>
-    public TimestampAndOffset? FindMaxTimestamp()
+    public TimestampAndOffset? FindMaxTimestamp() => OnDisk("a look-up by time", FindGreatest);
+
+    private TimestampAndOffset? FindGreatest()
     {
         long start = LogStartOffset;
         LogSegment[] segments = Volatile.Read(ref _segments);

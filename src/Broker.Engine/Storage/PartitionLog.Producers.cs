@@ -81,6 +81,14 @@ internal sealed partial class PartitionLog
         Producers.TakeSnapshot(offset, sync: false);
     }
 
-    private void DropSnapshots(LogSegment[] segments) =>
-        Producers.RemoveSnapshots(offset => Array.Exists(segments, s => s.BaseOffset == offset));
+    /// <summary>Deletes the snapshots of segments that are gone. Under the lock of names.</summary>
+    private void DropSnapshots(LogSegment[] segments)
+    {
+        List<PendingSnapshot> dropped;
+        lock (_lock)
+        {
+            dropped = Producers.ForgetSnapshots(offset => Array.Exists(segments, s => s.BaseOffset == offset));
+        }
+        Producers.DeleteFiles(dropped);
+    }
 }

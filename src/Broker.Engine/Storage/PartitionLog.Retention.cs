@@ -42,17 +42,17 @@ internal sealed partial class PartitionLog
     private int DeleteBreached(Breach breach, long highWatermark)
     {
         int deleted = 0;
-        while (true)
+        lock (_names)
         {
-            lock (_lock)
+            while (true)
             {
-                int count = _closed || _isFailed ? 0 : CountBreached(breach, highWatermark);
-                if (count == 0)
+                LogSegment[] dropped = DeleteOldest(breach, highWatermark);
+                if (dropped.Length == 0)
                 {
                     return deleted;
                 }
-                DeleteOldest(count, breach);
-                deleted += count;
+                Drop(dropped, _config.FileDeleteDelayMs);
+                deleted += dropped.Length;
             }
         }
     }
@@ -108,25 +108,50 @@ internal sealed partial class PartitionLog
         return segment.ModifiedMs;
     }
 
-    private void DeleteOldest(int count, Breach breach)
+    /// <summary>Takes the oldest segments out of the log; their files keep their names yet.</summary>
+    private LogSegment[] DeleteOldest(Breach breach, long highWatermark)
     {
-        LogReason(count, breach);
-        if (count == _segments.Length)
+        int count;
+        LogSegment next;
+        bool isAll;
+        lock (_lock)
         {
-            // The log always has a segment; and once the old names are gone, only the new one's says where the log ends.
-            Roll();
-            _ = _active.File.Length;
+            count = _closed || _isFailed ? 0 : CountBreached(breach, highWatermark);
+            if (count == 0)
+            {
+                return [];
+            }
+            LogReason(count, breach);
+            isAll = count == _segments.Length;
+            if (isAll)
+            {
+                Roll();   // the log always has a segment
+            }
+            next = _segments[count];
+        }
+        if (isAll)
+        {
+            // Once the old names are gone, only the new one's says where the log ends.
+            _ = next.File.Length;
             _disk.SyncDirectory(_directory);
         }
-        MoveLogStart(_segments[count].BaseOffset, "segment deletion");
-        LogSegment[] dropped = _segments[..count];
-        Volatile.Write(ref _segments, _segments[count..]);
-        Drop(dropped, _config.FileDeleteDelayMs);
+        lock (_lock)
+        {
+            if (_closed || _isFailed)
+            {
+                return [];
+            }
+            MoveLogStart(next.BaseOffset, "segment deletion");
+            LogSegment[] dropped = _segments[..count];
+            Volatile.Write(ref _segments, _segments[count..]);
+            return dropped;
+        }
     }
 
     /// <summary>Moves the first readable offset forward (DeleteRecords). The segments before it go at the next look for old
     /// ones.</summary>
     /// <returns>False when <paramref name="offset"/> is beyond <paramref name="highWatermark"/>.</returns>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
     public bool IncrementLogStartOffset(long offset, long highWatermark)
     {
         lock (_lock)
@@ -135,8 +160,11 @@ internal sealed partial class PartitionLog
             {
                 return false;
             }
-            MoveLogStart(offset, "client delete records request");
-            return true;
+            return OnDisk("a deletion of records", () =>
+            {
+                MoveLogStart(offset, "client delete records request");
+                return true;
+            });
         }
     }
 

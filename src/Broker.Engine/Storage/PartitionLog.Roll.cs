@@ -111,52 +111,80 @@ internal sealed partial class PartitionLog
     /// <summary>Whether the recovery point has reached a segment, so that flushing it may move the point on.</summary>
     private bool AllBeforeFlushed(int index) => index == 0 || _recoveryPoint >= _segments[index].BaseOffset;
 
-    /// <summary>Cuts everything from <paramref name="offset"/> on.</summary>
-    public void TruncateTo(long offset)
+    /// <summary>Cuts everything from <paramref name="offset"/> on: a cleaning that is under way ends first, what was cleaned beyond
+    /// counts no more, and a copy in another log directory is cut likewise. Waits; not for network threads.</summary>
+    /// <returns>Whether there was anything.</returns>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
+    public bool TruncateTo(long offset)
     {
+        using IDisposable? paused = offset < LogEndOffset ? _background.BeginCut(this) : null;
+        bool cut;
+        lock (_names)
         lock (_lock)
         {
-            if (offset >= _logEndOffset)
-            {
-                // A reign of this broker without a batch has an entry at the end, which the leader may not have.
-                Epochs.TruncateFromEnd(_logEndOffset);
-                return;
-            }
-            if (offset <= _segments[0].BaseOffset)
-            {
-                StartOver(offset);
-                return;
-            }
-            int keep = FloorSegment(_segments, offset);
-            LogSegment[] dropped = _segments[(keep + 1)..];
-            LogSegment last = _segments[keep];
-            int position = last.FindPosition(offset, out _);
-            if (position >= 0)
-            {
-                last.Truncate(offset, position);
-                ReloadTimes(last);
-                last.File.Flush();   // what was cut off must not come back with the power
-            }
-            Volatile.Write(ref _segments, _segments[..(keep + 1)]);
-            Volatile.Write(ref _active, last);
-            Volatile.Write(ref _logEndOffset, offset);
-            Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
-            Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
-            LowerHighWatermark(offset);
-            Epochs.TruncateFromEnd(offset);
-            RebuildProducers(offset);
-            Drop(dropped, delayMs: 0);
+            cut = OnDisk("a truncation", () => Cut(offset));
         }
+        if (cut)
+        {
+            _background.WasCut(this, offset);
+        }
+        return cut;
     }
 
-    /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>.</summary>
-    public void TruncateFullyAndStartAt(long offset)
+    private bool Cut(long offset)
     {
-        lock (_lock)
+        if (offset >= _logEndOffset)
+        {
+            // A reign of this broker without a batch has an entry at the end, which the leader may not have.
+            Epochs.TruncateFromEnd(_logEndOffset);
+            return false;
+        }
+        if (offset <= _segments[0].BaseOffset)
         {
             StartOver(offset);
+            return true;
         }
+        int keep = FloorSegment(_segments, offset);
+        LogSegment[] dropped = _segments[(keep + 1)..];
+        LogSegment last = _segments[keep];
+        int position = last.FindPosition(offset, out _);
+        if (position >= 0)
+        {
+            last.Truncate(offset, position);
+            ReloadTimes(last);
+            last.File.Flush();   // what was cut off must not come back with the power
+        }
+        Volatile.Write(ref _segments, _segments[..(keep + 1)]);
+        Volatile.Write(ref _active, last);
+        Volatile.Write(ref _logEndOffset, offset);
+        Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
+        Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
+        LowerHighWatermark(offset);
+        Epochs.TruncateFromEnd(offset);
+        RebuildProducers(offset);
+        Drop(dropped, delayMs: 0);
+        return true;
     }
+
+    /// <summary>Deletes all segments and begins anew at <paramref name="offset"/>, with the same care.</summary>
+    /// <exception cref="IOException">The disk failed; the log directory is out of service.</exception>
+    public void TruncateFullyAndStartAt(long offset)
+    {
+        using IDisposable? paused = _background.BeginCut(this);
+        lock (_names)
+        lock (_lock)
+        {
+            OnDisk("a truncation", () =>
+            {
+                StartOver(offset);
+                return true;
+            });
+        }
+        _background.WasCut(this, LogStartOfNothing);
+    }
+
+    /// <summary>In place of the offset of a cut, after which nothing is as it was.</summary>
+    internal const long LogStartOfNothing = -1;
 
     private void StartOver(long offset)
     {
@@ -182,6 +210,7 @@ internal sealed partial class PartitionLog
     /// <summary>Ends the log and renames its directory; the files stay open. The log manager deletes it later.</summary>
     public void RenameDirectory(string directory)
     {
+        lock (_names)
         lock (_lock)
         {
             _closed = true;

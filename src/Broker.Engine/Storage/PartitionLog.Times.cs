@@ -14,7 +14,9 @@ internal sealed partial class PartitionLog
 
     /// <summary>The first record at or after the log's start whose timestamp is at least <paramref name="timestampMs"/>, or null.
     /// Reads files; not for network threads.</summary>
-    public TimestampAndOffset? FindByTimestamp(long timestampMs)
+    public TimestampAndOffset? FindByTimestamp(long timestampMs) => OnDisk("a look-up by time", () => FindFirst(timestampMs));
+
+    private TimestampAndOffset? FindFirst(long timestampMs)
     {
         long start = LogStartOffset;
         foreach (LogSegment segment in Volatile.Read(ref _segments))

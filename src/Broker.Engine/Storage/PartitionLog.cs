@@ -20,6 +20,11 @@ namespace Broker.Engine.Storage;
 internal sealed partial class PartitionLog : IDisposable
 {
     private readonly Lock _lock = new();
+
+    /// <summary>Held by whoever gives files of the log other names, or takes them away, so that appends need not wait for the disk;
+    /// taken before the log's lock.</summary>
+    private readonly Lock _names = new();
+
     private readonly Disk _disk;
     private readonly MonotonicClock _clock;
     private readonly LogBackground _background;
@@ -224,8 +229,22 @@ internal sealed partial class PartitionLog : IDisposable
         if (!_isFailed)
         {
             _isFailed = true;
-            LogFailed(Partition, what, error.Message);
-            _background.Failed(ParentDirectory, error);
+            _background.Failed(ParentDirectory, new IOException($"{Partition}: {what} failed: {error.Message}", error));
+        }
+    }
+
+    /// <summary>Runs what reads or writes files; a failure takes the log and its directory out of service.</summary>
+    /// <exception cref="IOException">It failed.</exception>
+    private T OnDisk<T>(string what, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (IOException e) when (!_closed)
+        {
+            Fail(what, e);
+            throw;
         }
     }
 

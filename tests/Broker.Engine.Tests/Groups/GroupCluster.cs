@@ -1,57 +1,30 @@
 using Broker.Client;
-using Broker.Engine.Tests.Storage;
+using Broker.Engine.Tests.Wire;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Broker.Engine.Tests.Groups;
 
-/// <summary>Real brokers in this process, and members that speak to them over sockets.</summary>
+/// <summary>A test cluster as members of groups see it.</summary>
 internal sealed class GroupCluster : IAsyncDisposable
 {
     private const int DeadlineMs = 20_000;
 
-    private readonly TempDirectory _directory = new();
-    private readonly List<KafkaConnection> _connections = [];
+    private readonly TestCluster _cluster;
 
-    private GroupCluster(HostedCluster cluster) => Cluster = cluster;
+    private GroupCluster(TestCluster cluster) => _cluster = cluster;
 
-    public HostedCluster Cluster { get; private set; }
+    public HostedCluster Cluster => _cluster.Hosted;
 
     public static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    public static async Task<GroupCluster> StartAsync(int brokers = 1, params (string Key, string Value)[] settings)
-    {
-        var made = new GroupCluster(null!);
-        made.Cluster = HostedCluster.Configure(
-            new ClusterSettings
-            {
-                Brokers = brokers,
-                DataDirectory = made._directory.At("data"),
-                Layers =
-                [
-                    ("test", [new("listeners", "PLAINTEXT://127.0.0.1:0"), new("group.initial.rebalance.delay.ms", "0")]),
-                    ("test", settings.Select(s => KeyValuePair.Create(s.Key, s.Value))),
-                ],
-            },
-            TimeProvider.System, NullLoggerFactory.Instance);
-        await made.Cluster.StartAsync(Cancelled);
-        return made;
-    }
+    public static async Task<GroupCluster> StartAsync(int brokers = 1, params (string Key, string Value)[] settings) =>
+        new(await TestCluster.StartAsync(
+            brokers, overrides: ["offsets.topic.num.partitions=50", .. settings.Select(s => $"{s.Key}={s.Value}")]));
 
-    public string DataDirectory => _directory.At("data");
+    public string DataDirectory => _cluster.DataDirectory;
 
-    public async Task<KafkaConnection> ConnectAsync(int broker = 0)
-    {
-        int port = Cluster.Brokers[broker].Server!.Endpoints[0].Port;
-        KafkaConnection connection = await KafkaConnection.ConnectAsync(
-            "127.0.0.1", port, "client", TimeSpan.FromMilliseconds(DeadlineMs), Cancelled);
-        lock (_connections)
-        {
-            _connections.Add(connection);
-        }
-        return connection;
-    }
+    public Task<KafkaConnection> ConnectAsync(int broker = 0) => _cluster.ConnectAsync(broker);
 
     public async Task CreateTopicAsync(string name, int partitions, params (string Key, string Value)[] config)
     {
@@ -191,14 +164,5 @@ internal sealed class GroupCluster : IAsyncDisposable
         return response.Groups[0].Topics.SelectMany(t => t.Partitions).Select(p => p.CommittedOffset).DefaultIfEmpty(-1).Single();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (KafkaConnection connection in _connections)
-        {
-            await connection.DisposeAsync();
-        }
-        await Cluster.DisposeAsync();
-        _directory.Dispose();
-    }
-
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 }

@@ -78,12 +78,13 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
-    public void LogDirectory_NotWritable_SaysSoInOneLine()
+    public void LogDirectory_NotWritable_IsOfflineAndSaysWhy()
     {
         File.WriteAllText(_directory.At("file"), "");
-        LogDirectoryException e = Assert.Throws<LogDirectoryException>(
-            () => LogDirectory.Open(PhysicalDisk.Instance, _directory.At("file", "logs"), 0, "c", _random));
-        Assert.Contains("cannot be written", e.Message, StringComparison.Ordinal);
+        using LogDirectory failed = LogDirectory.Open(PhysicalDisk.Instance, _directory.At("file", "logs"), 0, "c", _random);
+        Assert.False(failed.IsOnline);
+        Assert.Contains("cannot be written", failed.OfflineReason, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', failed.OfflineReason!);
     }
 
     [Theory]

@@ -94,16 +94,7 @@ public sealed class EveryFaultTests
             var manager = new LogManager(
                 new LogManagerOptions { BrokerId = 0, ClusterId = "abcdefghijklmnopqrstuv", Directories = ["/logs"], RecoveryThreads = 1 },
                 disk, _ => _config, new MonotonicClock(_time), _background, new Random(1), _logger);
-            _background.OnFailed = (path, error) =>
-            {
-                if (manager.Directories.FirstOrDefault(d => d.Path == path) is { } directory && directory.TakeOffline(error.Message))
-                {
-                    foreach (PartitionLog log in manager.Logs)
-                    {
-                        log.FailWithDirectory();
-                    }
-                }
-            };
+            _background.OnFailed = manager.TakeOffline;
             try
             {
                 manager.Open();

@@ -50,6 +50,9 @@ internal sealed class FaultingDisk : Disk
         }
     }
 
+    /// <summary>The directories there are, in order.</summary>
+    public IEnumerable<string> AllDirectories() => _directories.Order(StringComparer.Ordinal);
+
     public bool Exists(string path) => LengthOf(path) >= 0;
 
     /// <summary>A copy of what is on the disk now, without the faults: the process was killed.</summary>
@@ -164,6 +167,7 @@ internal sealed class FaultingDisk : Disk
     public override void CreateDirectory(string path)
     {
         OnOperation?.Invoke("create directory", path);
+        Changing?.Invoke();
         lock (_lock)
         {
             _directories.Add(path);
@@ -173,6 +177,7 @@ internal sealed class FaultingDisk : Disk
     public override void RenameDirectory(string from, string to)
     {
         OnOperation?.Invoke("rename directory", from);
+        Changing?.Invoke();
         lock (_lock)
         {
             _directories.Remove(from);
@@ -188,6 +193,7 @@ internal sealed class FaultingDisk : Disk
     public override void DeleteDirectory(string path)
     {
         OnOperation?.Invoke("delete directory", path);
+        Changing?.Invoke();
         lock (_lock)
         {
             _directories.Remove(path);

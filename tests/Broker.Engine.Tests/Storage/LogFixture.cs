@@ -161,6 +161,16 @@ internal sealed class TestBackground : LogBackground
     /// <summary>Called on a failure, as the broker's own background takes the directory out of service.</summary>
     public Action<string, IOException>? OnFailed { get; set; }
 
+    /// <summary>The logs that this is the background of, where a test has a manager.</summary>
+    public LogManager? Logs { get; set; }
+
+    public override IDisposable? BeginCut(PartitionLog log) => Logs?.BeginCut(log);
+
+    public override void WasCut(PartitionLog log, long offset) => Logs?.WasCut(log, offset);
+
+    /// <summary>Forgets the work kept: the process was killed.</summary>
+    public void Discard() => _kept.Clear();
+
     public override void Failed(string logDirectory, IOException error)
     {
         Failures.Add(error);

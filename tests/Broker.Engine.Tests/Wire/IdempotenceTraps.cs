@@ -122,4 +122,29 @@ public class IdempotenceTraps(SharedCluster shared) : IClassFixture<SharedCluste
         }
         Assert.Equal(50, ids.Distinct().Count());
     }
+
+    [Fact]
+    public async Task Producer_BrokerStopsAndStarts_IsStillKnown()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        TestTopic topic = await cluster.NewTopicAsync(1, ("segment.bytes", "1048576"));
+        KafkaConnection client = await cluster.ConnectAsync();
+        for (int i = 0; i < 8; i++)
+        {
+            Assert.Equal(ErrorCode.None, (await client.ProduceAsync(topic, Calls.Batch(77, 0, i * 2, records: 2))).ErrorCode);
+        }
+        await cluster.RestartLeaderAsync(topic);
+        KafkaConnection again = await cluster.ConnectAsync();
+        for (int i = 3; i < 8; i++)
+        {
+            // The snapshot keeps the last batch of a producer, as Kafka's does: an older one is a duplicate without an offset.
+            ProduceResponse.PartitionProduceResponse sent = await again.ProduceAsync(topic, Calls.Batch(77, 0, i * 2, records: 2));
+            Assert.Equal(i == 7 ? (ErrorCode.None, 14) : (ErrorCode.OutOfOrderSequenceNumber, -1), (sent.ErrorCode, sent.BaseOffset));
+        }
+        Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, (await again.ProduceAsync(topic, Calls.Batch(77, 0, 18, records: 2))).ErrorCode);
+        Assert.Equal((ErrorCode.None, 16), Of(await again.ProduceAsync(topic, Calls.Batch(77, 0, 16, records: 2))));
+        Assert.Equal(18, (await again.FetchOneAsync(topic, 0)).HighWatermark);
+    }
+
+    private static (ErrorCode, long) Of(ProduceResponse.PartitionProduceResponse sent) => (sent.ErrorCode, sent.BaseOffset);
 }

@@ -10,7 +10,7 @@ namespace Broker.Engine.Tests.Wire;
 public class LegacyFileTests
 {
     /// <summary>An entry of magic 0 or 1 with one key; <paramref name="wrapped"/> makes it a wrapper.</summary>
-    private static byte[] Entry(byte magic, long offset, byte[]? key, byte[] value, long timestamp, CompressionCodec wrapped = CompressionCodec.None)
+    internal static byte[] Entry(byte magic, long offset, byte[]? key, byte[] value, long timestamp, CompressionCodec wrapped = CompressionCodec.None)
     {
         int header = magic == 0 ? 18 : 26;
         byte[] entry = new byte[header + 8 + (key?.Length ?? 0) + value.Length];
@@ -39,7 +39,7 @@ public class LegacyFileTests
         return entry;
     }
 
-    private static byte[] Wrapper(byte magic, long first, int count, long timestamp, CompressionCodec codec)
+    internal static byte[] Wrapper(byte magic, long first, int count, long timestamp, CompressionCodec codec)
     {
         byte[] inner =
         [

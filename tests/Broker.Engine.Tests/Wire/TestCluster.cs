@@ -1,4 +1,5 @@
 using Broker.Client;
+using Broker.Engine.Storage.Files;
 using Broker.Engine.Tests.Storage;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -14,7 +15,8 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly HostedCluster _cluster;
     private int _topics;
 
-    private TestCluster(int brokers, bool portable, IEnumerable<string> overrides, ILoggerFactory loggers, TimeProvider time)
+    private TestCluster(
+        int brokers, bool portable, IEnumerable<string> overrides, ILoggerFactory loggers, TimeProvider time, Disk disk)
     {
         string[] settings =
         [
@@ -27,16 +29,19 @@ internal sealed class TestCluster : IAsyncDisposable
                 Brokers = brokers,
                 DataDirectory = _directory.At("data"),
                 PortableTransport = portable,
+                Disk = disk,
                 Layers = [("test", settings.Select(s => s.Split('=', 2)).Select(s => KeyValuePair.Create(s[0], s[1])))],
             },
             time, loggers);
     }
 
     public static async Task<TestCluster> StartAsync(
-        int brokers = 1, bool portable = false, string[]? overrides = null, ILoggerFactory? loggers = null, TimeProvider? time = null)
+        int brokers = 1, bool portable = false, string[]? overrides = null, ILoggerFactory? loggers = null, TimeProvider? time = null,
+        Disk? disk = null)
     {
         var cluster = new TestCluster(
-            brokers, portable, overrides ?? [], loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System);
+            brokers, portable, overrides ?? [], loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System,
+            disk ?? PhysicalDisk.Instance);
         await cluster._cluster.StartAsync(TestContext.Current.CancellationToken);
         return cluster;
     }

@@ -4,8 +4,8 @@ namespace Broker.Engine.Configuration.Keys;
 internal static class ReplicationKeys
 {
     public const string Table = """
-        - alter.log.dirs.replication.quota.window.num | Int | 11 | Low | R | >=1 |  | a replica does not move between log directories here
-        - alter.log.dirs.replication.quota.window.size.seconds | Int | 1 | Low | R | >=1 |  | a replica does not move between log directories here
+        - alter.log.dirs.replication.quota.window.num | Int | 11 | Low | R | >=1 |  | replicas that move between log directories are throttled without windows
+        - alter.log.dirs.replication.quota.window.size.seconds | Int | 1 | Low | R | >=1 |  | replicas that move between log directories are throttled without windows
         + auto.leader.rebalance.enable | Boolean | true | High | R |  |  | Whether the controller gives leaderships back to the preferred leaders by itself.
         - delete.records.purgatory.purge.interval.requests | Int | 1 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         - eligible.leader.replicas.enable | Boolean | false | High | R |  |  | a partition has one replica here
@@ -16,7 +16,7 @@ internal static class ReplicationKeys
         + leader.imbalance.per.broker.percentage | Int | 10 | High | R |  |  | Share of the partitions that a broker is preferred to lead but does not, in percent, beyond which it gets them back.
         + leader.replication.throttled.rate | Long | 9223372036854775807 | Medium | B | >=0 |  | Bytes a second that this broker as a leader gives to throttled replicas.
         + min.insync.replicas | Int | 1 | High | C | >=1 |  | In-sync replicas that a partition must have for a produce with acks=all to be accepted.
-        - num.replica.alter.log.dirs.threads | Int | ~ | High | R |  |  | a partition has one replica here
+        + num.replica.alter.log.dirs.threads | Int | ~ | High | R |  |  | Threads that move partitions to other log directories at most; without it, as many as there are directories.
         + num.replica.fetchers | Int | 1 | High | C | >=1 |  | Threads that fetch from each broker that leads partitions held here.
         - producer.purgatory.purge.interval.requests | Int | 1000 | Medium | R |  |  | waiting requests leave the purgatory when they complete; nothing is left to purge
         + replica.fetch.backoff.ms | Int | 1000 | Medium | R | >=0 |  | Longest pause of a partition whose fetch failed, milliseconds; it begins with 20 and doubles.
@@ -24,6 +24,7 @@ internal static class ReplicationKeys
         + replica.fetch.min.bytes | Int | 1 | High | R |  |  | Bytes for which a follower's fetch waits.
         + replica.fetch.response.max.bytes | Int | 10485760 | Medium | R | >=0 |  | Bytes that a fetch of a follower asks for in all.
         + replica.fetch.wait.max.ms | Int | 500 | High | R |  |  | Milliseconds that a follower's fetch waits for records.
+        + replica.alter.log.dirs.io.max.bytes.per.second | Long | 9223372036854775807 | Medium | B | >=0 |  | Bytes a second that are copied at most from one log directory to another.
         + replica.high.watermark.checkpoint.interval.ms | Long | 5000 | High | R |  |  | Milliseconds between writes of the high watermark checkpoint.
         + replica.lag.time.max.ms | Long | 30000 | High | R |  |  | A follower that was not caught up for as long leaves the in-sync replicas, milliseconds.
         + replica.selector.class | String | ~ | Medium | R | org.apache.kafka.common.replica.LeaderSelector/org.apache.kafka.common.replica.RackAwareReplicaSelector |  | Which replica consumers are sent to: RackAwareReplicaSelector prefers one in the consumer's rack (client.rack).

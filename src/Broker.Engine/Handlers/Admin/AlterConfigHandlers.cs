@@ -11,24 +11,18 @@ internal sealed class AlterConfigsHandler(ConfigAdministration administration, i
     protected override async ValueTask<AlterConfigsResponse> HandleAsync(RequestContext context, AlterConfigsRequest request)
     {
         var response = new AlterConfigsResponse();
-        HashSet<(sbyte, string)> twice = request.Resources.Select(r => (r.ResourceType, r.ResourceName)).Repeated();
-        foreach (AlterConfigsRequest.AlterConfigsResource resource in request.Resources)
-        {
-            Outcome outcome = ConfigRequests.Check(resource.ResourceType, resource.ResourceName, brokerId, twice);
-            if (outcome.IsDone)
-            {
-                outcome = await administration.ReplaceAsync(
-                    resource.ResourceType, resource.ResourceName, [.. resource.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))],
-                    request.ValidateOnly, context.Closing).ConfigureAwait(false);
-            }
-            response.Responses.Add(new()
+        await ConfigRequests.CarryOutAsync(
+            request.Resources, r => (r.ResourceType, r.ResourceName), brokerId,
+            resource => administration.ReplaceAsync(
+                resource.ResourceType, resource.ResourceName, [.. resource.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))],
+                request.ValidateOnly, context.Closing),
+            (resource, outcome) => response.Responses.Add(new()
             {
                 ErrorCode = outcome.Error,
                 ErrorMessage = outcome.Message,
                 ResourceType = resource.ResourceType,
                 ResourceName = resource.ResourceName,
-            });
-        }
+            })).ConfigureAwait(false);
         return response;
     }
 }
@@ -41,26 +35,20 @@ internal sealed class IncrementalAlterConfigsHandler(ConfigAdministration admini
         RequestContext context, IncrementalAlterConfigsRequest request)
     {
         var response = new IncrementalAlterConfigsResponse();
-        HashSet<(sbyte, string)> twice = request.Resources.Select(r => (r.ResourceType, r.ResourceName)).Repeated();
-        foreach (IncrementalAlterConfigsRequest.AlterConfigsResource resource in request.Resources)
-        {
-            Outcome outcome = ConfigRequests.Check(resource.ResourceType, resource.ResourceName, brokerId, twice);
-            if (outcome.IsDone)
-            {
-                outcome = await EditAsync(resource, request.ValidateOnly, context.Closing).ConfigureAwait(false);
-            }
-            response.Responses.Add(new()
+        await ConfigRequests.CarryOutAsync(
+            request.Resources, r => (r.ResourceType, r.ResourceName), brokerId,
+            resource => EditAsync(resource, request.ValidateOnly, context.Closing),
+            (resource, outcome) => response.Responses.Add(new()
             {
                 ErrorCode = outcome.Error,
                 ErrorMessage = outcome.Message,
                 ResourceType = resource.ResourceType,
                 ResourceName = resource.ResourceName,
-            });
-        }
+            })).ConfigureAwait(false);
         return response;
     }
 
-    private async ValueTask<Outcome> EditAsync(
+    private async Task<Outcome> EditAsync(
         IncrementalAlterConfigsRequest.AlterConfigsResource resource, bool validateOnly, CancellationToken cancellationToken)
     {
         ConfigEdit[] edits = [.. resource.Configs.Select(c => new ConfigEdit(c.Name, (ConfigOperation)c.ConfigOperation, c.Value))];
@@ -77,8 +65,22 @@ internal sealed class IncrementalAlterConfigsHandler(ConfigAdministration admini
 /// <summary>What both kinds of requests are held to.</summary>
 internal static class ConfigRequests
 {
+    /// <summary>Carries out each resource's part and answers it.</summary>
+    public static async ValueTask CarryOutAsync<TResource>(
+        IReadOnlyCollection<TResource> resources, Func<TResource, (sbyte Type, string Name)> idOf, int brokerId,
+        Func<TResource, Task<Outcome>> work, Action<TResource, Outcome> answer)
+    {
+        HashSet<(sbyte, string)> twice = resources.Select(idOf).Repeated();
+        foreach (TResource resource in resources)
+        {
+            (sbyte type, string name) = idOf(resource);
+            Outcome outcome = Check(type, name, brokerId, twice);
+            answer(resource, outcome.IsDone ? await work(resource).ConfigureAwait(false) : outcome);
+        }
+    }
+
     /// <summary>A resource comes once, and a broker takes its own values only: clients ask each broker for its own.</summary>
-    public static Outcome Check(sbyte type, string name, int brokerId, HashSet<(sbyte, string)> twice) =>
+    private static Outcome Check(sbyte type, string name, int brokerId, HashSet<(sbyte, string)> twice) =>
         twice.Contains((type, name)) ? Outcome.Refused(ErrorCode.InvalidRequest, "Each resource must appear at most once.")
         : type == ConfigAdministration.BrokerResource && int.TryParse(name, out int id) && id != brokerId
             ? Outcome.Refused(ErrorCode.InvalidRequest, $"Unexpected broker id, expected {brokerId}, but received {name}")

@@ -95,6 +95,11 @@ internal sealed partial class FetchHandler
             data.ErrorCode = ErrorCode.OffsetOutOfRange;   // the log was cut between the check and the read
             return 0;
         }
+        if (slice.File is null && replica.Log.IsFailed)
+        {
+            data.ErrorCode = ErrorCode.KafkaStorageError;
+            return 0;
+        }
         if (slice.File is not null)
         {
             if (slice.FirstBatchIncomplete)

@@ -185,7 +185,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         TopicImage? topic = operation.Arrival.Version >= 13
             ? image.Topic(target.TopicId)
             : image.Topic(System.Text.Encoding.UTF8.GetString(target.Topic.Span));
-        return topic is not null ? ReplicaManager.MissingPartitionError(image, topic.Name, target.Partition)
+        return topic is not null ? _replicas.MissingPartitionError(image, topic.Name, target.Partition)
             : operation.Arrival.Version >= 13 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
     }
 

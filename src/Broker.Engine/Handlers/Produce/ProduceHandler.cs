@@ -212,9 +212,9 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         if (operation.Arrival.Version >= 13)
         {
             return image.Topic(topic.TopicId) is { } known
-                ? ReplicaManager.MissingPartitionError(image, known.Name, partition) : ErrorCode.UnknownTopicId;
+                ? _replicas.MissingPartitionError(image, known.Name, partition) : ErrorCode.UnknownTopicId;
         }
-        return ReplicaManager.MissingPartitionError(image, Encoding.UTF8.GetString(topic.Name.Span), partition);
+        return _replicas.MissingPartitionError(image, Encoding.UTF8.GetString(topic.Name.Span), partition);
     }
 
     private string NameOf(ProduceOperation operation, ProduceRequest.TopicProduceData topic) =>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Broker.Engine.Storage.Files;
 
 namespace Broker.Engine.Storage.Checkpoints;
@@ -15,19 +14,12 @@ internal readonly record struct LogEnd(long ActiveBaseOffset, int ActiveBytes, l
 /// </summary>
 internal sealed class LogEndCheckpoint(Disk disk, string path)
 {
-    public void Write(IEnumerable<KeyValuePair<TopicPartition, LogEnd>> ends)
-    {
-        var lines = new StringBuilder();
-        int count = 0;
-        foreach ((TopicPartition partition, LogEnd end) in ends)
-        {
-            lines.Append(
-                CultureInfo.InvariantCulture,
-                $"{partition.Topic} {partition.Partition} {end.ActiveBaseOffset} {end.ActiveBytes} {end.EndOffset}\n");
-            count++;
-        }
-        disk.Replace(path, Encoding.UTF8.GetBytes($"0\n{count.ToString(CultureInfo.InvariantCulture)}\n{lines}"), sync: true);
-    }
+    public void Write(IEnumerable<KeyValuePair<TopicPartition, LogEnd>> ends) => disk.Replace(
+        path,
+        CheckpointFile.Format(ends, static (line, entry) => line.Append(
+            CultureInfo.InvariantCulture,
+            $"{entry.Key.Topic} {entry.Key.Partition} {entry.Value.ActiveBaseOffset} {entry.Value.ActiveBytes} {entry.Value.EndOffset}")),
+        sync: true);
 
     /// <summary>Reads the file and deletes it; none, and a damaged one, says nothing.</summary>
     public Dictionary<TopicPartition, LogEnd> Take()
@@ -43,27 +35,27 @@ internal sealed class LogEndCheckpoint(Disk disk, string path)
     /// <summary>The entries, or null when one of them is none.</summary>
     internal static Dictionary<TopicPartition, LogEnd>? Parse(ReadOnlySpan<byte> bytes)
     {
-        var ends = new Dictionary<TopicPartition, LogEnd>();
-        string[] lines = Encoding.UTF8.GetString(bytes).Split('\n');
-        if (lines.Length < 2 || lines[0] != "0" || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
-            || count > lines.Length - 2)
+        List<KeyValuePair<TopicPartition, LogEnd>> entries =
+            CheckpointFile.Parse<KeyValuePair<TopicPartition, LogEnd>>(bytes, TryReadEntry, out string? fault);
+        if (fault is not null)
         {
             return null;
         }
-        for (int i = 0; i < count; i++)
-        {
-            string[] parts = lines[i + 2].Split(' ');
-            if (parts.Length != 5
-                || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int partition)
-                || !long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out long baseOffset)
-                || !int.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out int size)
-                || !long.TryParse(parts[4], NumberStyles.None, CultureInfo.InvariantCulture, out long end)
-                || end < baseOffset)
-            {
-                return null;
-            }
-            ends[new TopicPartition(parts[0], partition)] = new LogEnd(baseOffset, size, end);
-        }
+        var ends = new Dictionary<TopicPartition, LogEnd>();
+        entries.ForEach(e => ends[e.Key] = e.Value);
         return ends;
+    }
+
+    private static bool TryReadEntry(string[] fields, out KeyValuePair<TopicPartition, LogEnd> entry)
+    {
+        entry = default;
+        if (fields.Length != 5 || !CheckpointFile.TryRead(fields[0], fields[1], out TopicPartition partition)
+            || !CheckpointFile.TryRead(fields[2], out long baseOffset) || !CheckpointFile.TryRead(fields[3], out int size)
+            || !CheckpointFile.TryRead(fields[4], out long end) || end < baseOffset)
+        {
+            return false;
+        }
+        entry = KeyValuePair.Create(partition, new LogEnd(baseOffset, size, end));
+        return true;
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Broker.Engine.Storage.Files;
 
 namespace Broker.Engine.Storage.Checkpoints;
@@ -12,17 +11,11 @@ internal sealed class OffsetCheckpoint(Disk disk, string path)
 {
     public string FilePath => path;
 
-    public void Write(IEnumerable<KeyValuePair<TopicPartition, long>> offsets, bool sync)
-    {
-        var lines = new StringBuilder();
-        int count = 0;
-        foreach ((TopicPartition partition, long offset) in offsets)
-        {
-            lines.Append(CultureInfo.InvariantCulture, $"{partition.Topic} {partition.Partition} {offset}\n");
-            count++;
-        }
-        disk.Replace(path, Encoding.UTF8.GetBytes($"0\n{count.ToString(CultureInfo.InvariantCulture)}\n{lines}"), sync);
-    }
+    public void Write(IEnumerable<KeyValuePair<TopicPartition, long>> offsets, bool sync) => disk.Replace(
+        path,
+        CheckpointFile.Format(offsets, static (line, entry) => line.Append(
+            CultureInfo.InvariantCulture, $"{entry.Key.Topic} {entry.Key.Partition} {entry.Value}")),
+        sync);
 
     /// <summary>Reads the file; none is empty.</summary>
     /// <exception cref="InvalidDataException">The file is damaged; the message names the line.</exception>
@@ -33,28 +26,26 @@ internal sealed class OffsetCheckpoint(Disk disk, string path)
         {
             return offsets;
         }
-        string[] lines = Encoding.UTF8.GetString(bytes).Split('\n');
-        if (lines[0] != "0")
+        List<KeyValuePair<TopicPartition, long>> entries =
+            CheckpointFile.Parse<KeyValuePair<TopicPartition, long>>(bytes, TryReadEntry, out string? fault);
+        if (fault is not null)
         {
-            throw Damaged(1, lines[0], "is not a version this broker knows (0)");
+            throw new InvalidDataException($"checkpoint {path} is damaged: {fault}");
         }
-        if (lines.Length < 2 || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count))
-        {
-            throw Damaged(2, lines.Length < 2 ? "" : lines[1], "is not a number of entries");
-        }
-        for (int i = 0; i < count; i++)
-        {
-            string line = i + 2 < lines.Length ? lines[i + 2] : "";
-            string[] parts = line.Split(' ');
-            if (parts.Length != 3
-                || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int partition)
-                || !long.TryParse(parts[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long offset))
-            {
-                throw Damaged(i + 3, line, $"is not an entry, where {count} are announced");
-            }
-            offsets[new TopicPartition(parts[0], partition)] = offset;
-        }
+        entries.ForEach(e => offsets[e.Key] = e.Value);
         return offsets;
+    }
+
+    private static bool TryReadEntry(string[] fields, out KeyValuePair<TopicPartition, long> entry)
+    {
+        entry = default;
+        if (fields.Length != 3 || !CheckpointFile.TryRead(fields[0], fields[1], out TopicPartition partition)
+            || !long.TryParse(fields[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long offset))
+        {
+            return false;
+        }
+        entry = KeyValuePair.Create(partition, offset);
+        return true;
     }
 
     /// <summary>Reads the file; a damaged one is told of, and empty.</summary>
@@ -70,7 +61,4 @@ internal sealed class OffsetCheckpoint(Disk disk, string path)
             return [];
         }
     }
-
-    private InvalidDataException Damaged(int line, string text, string what) =>
-        new($"checkpoint {path} is damaged: line {line} '{text}' {what}");
 }

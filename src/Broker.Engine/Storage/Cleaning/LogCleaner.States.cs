@@ -114,13 +114,18 @@ internal sealed partial class LogCleaner
         }
     }
 
+    /// <summary>A log lies in another directory now (Kafka: LogCleanerManager.alterCheckpointDir).</summary>
+    public void Moved(PartitionLog from, PartitionLog to) => UpdateCheckpoint(to, CheckpointOf(from));
+
     private void LoadCheckpoints()
     {
-        foreach (LogDirectory directory in _logs.Directories)
-        {
-            var file = new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets));
-            _checkpoints[directory.Path] = new Checkpoint(file, file.ReadOrEmpty(LogCheckpointDamaged));
-        }
+        _logs.ReadEach(
+            directory =>
+            {
+                var file = new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets));
+                return new Checkpoint(file, file.ReadOrEmpty(LogCheckpointDamaged));
+            },
+            (directory, checkpoint) => _checkpoints[directory.Path] = checkpoint);
     }
 
     private long? CheckpointOf(PartitionLog log) =>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Broker.Engine.Configuration;
 using Broker.Engine.Storage.Files;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,7 @@ namespace Broker.Engine.Storage.Cleaning;
 internal sealed partial class LogCleaner : IDisposable
 {
     private readonly ConcurrentDictionary<TopicPartition, CleanerRun> _runs = new();
+    private readonly ConditionalWeakTable<PartitionLog, Measured> _measured = [];
     private readonly LogManager _logs;
     private readonly Disk _disk;
     private readonly Func<BrokerConfig> _config;
@@ -38,11 +40,11 @@ internal sealed partial class LogCleaner : IDisposable
         _highWatermarkOf = highWatermarkOf;
         _newRandom = newRandom;
         _logger = logger;
-        Throttle = new CleanerThrottle(time);
+        Throttle = new IoThrottle(time);
         LoadCheckpoints();
     }
 
-    public CleanerThrottle Throttle { get; }
+    public IoThrottle Throttle { get; }
 
     /// <summary>The last cleaning of each log since the start.</summary>
     public IReadOnlyDictionary<TopicPartition, CleanerRun> Runs => _runs;
@@ -56,9 +58,28 @@ internal sealed partial class LogCleaner : IDisposable
     /// <summary>Longest time by which a log was overdue at the last look, seconds.</summary>
     public long MaxCompactionDelaySeconds { get; private set; }
 
-    /// <summary>How dirty a log is now.</summary>
-    public CleanableLog Measure(PartitionLog log) => CleanableLog.Of(
-        log, CheckpointOf(log), _highWatermarkOf(log.Partition), _logs.Clock.UnixMs);
+    /// <summary>How dirty a log is now, for people: a log that has not changed is not measured again for a while.</summary>
+    public CleanableLog Measure(PartitionLog log)
+    {
+        long now = _logs.Clock.UnixMs;
+        var state = new MeasuredState(
+            log.Segments, log.LogStartOffset, log.LogEndOffset, CheckpointOf(log), _highWatermarkOf(log.Partition));
+        if (_measured.TryGetValue(log, out Measured? last) && last.State == state && now - last.AtMs < MeasuredMsMax)
+        {
+            return last.Result;
+        }
+        CleanableLog result = CleanableLog.Of(log, state.Checkpoint, state.HighWatermark, now);
+        _measured.AddOrUpdate(log, new Measured(state, now, result));
+        return result;
+    }
+
+    /// <summary>How long a measurement counts: what may not be cleaned yet becomes cleanable with time.</summary>
+    private const long MeasuredMsMax = 10_000;
+
+    private sealed record Measured(MeasuredState State, long AtMs, CleanableLog Result);
+
+    private readonly record struct MeasuredState(
+        IReadOnlyList<LogSegment> Segments, long LogStartOffset, long LogEndOffset, long? Checkpoint, long? HighWatermark);
 
     /// <summary>Cleans the log that needs it most; false when none does.</summary>
     public bool CleanFilthiest()

@@ -85,11 +85,11 @@ internal sealed class PhysicalDisk : Disk
         }
     }
 
-    public override IReadOnlyList<string> FilesIn(string path) =>
-        [.. new DirectoryInfo(path).EnumerateFiles().Select(f => f.Name)];
+    public override IReadOnlyList<string> FilesIn(string path) => Guard(
+        path, static p => (string[])[.. new DirectoryInfo(p).EnumerateFiles().Select(f => f.Name)]);
 
-    public override IReadOnlyList<string> DirectoriesIn(string path) =>
-        [.. new DirectoryInfo(path).EnumerateDirectories().Select(d => d.Name)];
+    public override IReadOnlyList<string> DirectoriesIn(string path) => Guard(
+        path, static p => (string[])[.. new DirectoryInfo(p).EnumerateDirectories().Select(d => d.Name)]);
 
     public override void SyncDirectory(string path)
     {

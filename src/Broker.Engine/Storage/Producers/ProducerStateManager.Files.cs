@@ -140,20 +140,29 @@ internal sealed partial class ProducerStateManager
         RemoveSnapshots(s => s != newest && baseOffsets.BinarySearch(s) < 0);
     }
 
-    /// <summary>Deletes the snapshots of segments that go.</summary>
-    public void RemoveSnapshots(Predicate<long> which)
+    /// <summary>Deletes snapshots.</summary>
+    public void RemoveSnapshots(Predicate<long> which) => DeleteFiles(ForgetSnapshots(which));
+
+    /// <summary>Forgets snapshots; their files are left to <see cref="DeleteFiles"/>.</summary>
+    public List<PendingSnapshot> ForgetSnapshots(Predicate<long> which)
     {
-        for (int i = _snapshots.Count - 1; i >= 0; i--)
+        List<PendingSnapshot> forgotten = _snapshots.FindAll(s => which(s.Offset));
+        foreach (PendingSnapshot snapshot in forgotten)
         {
-            PendingSnapshot snapshot = _snapshots[i];
-            if (which(snapshot.Offset))
+            snapshot.IsDropped = true;
+            _snapshots.Remove(snapshot);
+        }
+        return forgotten;
+    }
+
+    /// <summary>Deletes the files of forgotten snapshots; needs no lock of the log.</summary>
+    public void DeleteFiles(List<PendingSnapshot> forgotten)
+    {
+        foreach (PendingSnapshot snapshot in forgotten)
+        {
+            lock (_files)
             {
-                snapshot.IsDropped = true;
-                lock (_files)
-                {
-                    _disk!.Delete(ProducerSnapshotFile.PathOf(_directory, snapshot.Offset));
-                }
-                _snapshots.RemoveAt(i);
+                _disk!.Delete(ProducerSnapshotFile.PathOf(_directory, snapshot.Offset));
             }
         }
     }

@@ -13,6 +13,10 @@ namespace Broker.Engine.Transport.Reactor;
 /// </summary>
 internal sealed unsafe partial class Acceptor : IDisposable
 {
+    /// <summary>The last descriptors are not for connections: without one no segment could be rolled, which costs the log directory,
+    /// and the runtime could start no thread. An eighth of them all where that is less.</summary>
+    private const int DescriptorsKept = 64;
+
     /// <summary>How long accepting rests when it fails: when the process has no descriptor left, say.</summary>
     private const int ExhaustedRestMs = 100;
 
@@ -97,6 +101,11 @@ internal sealed unsafe partial class Acceptor : IDisposable
 
     private void AcceptOne(int listenFd)
     {
+        if (AreDescriptorsShort())
+        {
+            Rest(Native.Emfile);   // who connects waits in the backlog
+            return;
+        }
         byte* address = stackalloc byte[128];
         uint bytes = 128;
         int fd = Native.accept4(listenFd, address, &bytes, Native.SockNonblock | Native.SockCloexec);
@@ -132,6 +141,19 @@ internal sealed unsafe partial class Acceptor : IDisposable
         _transport.Take(fd, _options.Name, local, remote);
     }
 
+    /// <summary>The lowest free descriptor tells how many are in use.</summary>
+    private bool AreDescriptorsShort()
+    {
+        int lowest = Native.dup(_stopFd);
+        if (lowest < 0)
+        {
+            return true;
+        }
+        _ = Native.close(lowest);
+        long most = Native.DescriptorsMax();
+        return lowest >= most - Math.Min(DescriptorsKept, most / 8);
+    }
+
     /// <summary>Accepting fails, and would fail again at once: rest, and say so once.</summary>
     private void Rest(int error)
     {
@@ -164,7 +186,7 @@ internal sealed unsafe partial class Acceptor : IDisposable
         return new IPEndPoint(v6.IsIPv4MappedToIPv6 ? v6.MapToIPv4() : v6, port);
     }
 
-    [LoggerMessage(1010, LogLevel.Error, "listener {Listener} cannot accept: the process has no file descriptor left (errno {Errno}); raise the limit (ulimit -n) or lower max.connections", EventName = "DescriptorsExhausted")]
+    [LoggerMessage(1010, LogLevel.Error, "listener {Listener} cannot accept: the process has no file descriptor left for connections (errno {Errno}); raise the limit (ulimit -n) or lower max.connections", EventName = "DescriptorsExhausted")]
     private partial void LogExhausted(string listener, int errno);
 
     [LoggerMessage(1011, LogLevel.Warning, "listener {Listener}: accept failed with errno {Errno}", EventName = "AcceptFailed")]

@@ -49,6 +49,21 @@ internal static unsafe partial class Native
     public static partial int epoll_wait(int epoll, byte* events, int eventsMax, int timeoutMs);
 
     [LibraryImport("libc", SetLastError = true)]
+    public static partial int dup(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getrlimit(int resource, nuint* limits);
+
+    private const int RlimitNofile = 7;
+
+    /// <summary>How many descriptors the process may have (ulimit -n); none, when that is not known.</summary>
+    public static long DescriptorsMax()
+    {
+        nuint* limits = stackalloc nuint[2];
+        return getrlimit(RlimitNofile, limits) == 0 ? (long)Math.Min(limits[0], int.MaxValue) : int.MaxValue;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 
     [LibraryImport("libc", SetLastError = true)]

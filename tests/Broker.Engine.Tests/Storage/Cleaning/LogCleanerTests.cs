@@ -145,4 +145,70 @@ public sealed class LogCleanerTests : IDisposable
         Assert.True(cleaner.CleanFilthiest());
         Assert.Equal(log.ActiveSegment.BaseOffset, cleaner.Measure(log).FirstDirtyOffset);
     }
+
+    [Fact]
+    public async Task Configure_Throttled_WaitsUntilTheLimitRisesOrTheCleaningIsAborted()
+    {
+        PartitionLog log = Fill("compacted", 200);
+        var config = new Dictionary<string, string> { ["log.cleaner.io.max.bytes.per.second"] = "1", ["log.cleaner.threads"] = "1" };
+        using LogCleaner cleaner = new(
+            _logs, _disk, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
+        cleaner.Configure("throttled");
+        await UntilAsync(() => cleaner.IsInProgress(log.Partition));
+        using (cleaner.AbortAndPause(log.Partition))
+        {
+            Assert.False(cleaner.IsInProgress(log.Partition));
+        }
+        Assert.Empty(cleaner.Runs);
+        config["log.cleaner.io.max.bytes.per.second"] = "1.0E9";
+        config["log.cleaner.backoff.ms"] = "1";
+        cleaner.Configure("throttled");
+        await UntilAsync(() => cleaner.Runs.ContainsKey(log.Partition));
+    }
+
+    [Fact]
+    public async Task Configure_AnotherNumberOfThreads_MakesAndEndsThem()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "threads are counted in /proc");
+        var config = new Dictionary<string, string> { ["log.cleaner.threads"] = "3", ["log.cleaner.backoff.ms"] = "1" };
+        using LogCleaner cleaner = new(
+            _logs, _disk, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
+        cleaner.Configure("resized");
+        await UntilAsync(() => Threads("resized-") == 3);
+        config["log.cleaner.threads"] = "1";
+        cleaner.Configure("resized");
+        await UntilAsync(() => Threads("resized-") == 1);
+        config["log.cleaner.threads"] = "2";
+        cleaner.Configure("resized");
+        await UntilAsync(() => Threads("resized-") == 2);
+        PartitionLog log = Fill("compacted", 20);
+        await UntilAsync(() => cleaner.Runs.ContainsKey(log.Partition));
+        Assert.Equal(0, cleaner.DeadThreads);
+    }
+
+    private static int Threads(string name) => Directory.GetFiles("/proc/self/task", "comm", new EnumerationOptions
+    {
+        RecurseSubdirectories = true, MaxRecursionDepth = 1,
+    }).Count(f => TryRead(f).StartsWith(name, StringComparison.Ordinal));
+
+    private static string TryRead(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (IOException)
+        {
+            return "";   // the thread has ended
+        }
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!holds())
+        {
+            await Task.Delay(2, patience.Token);
+        }
+    }
 }

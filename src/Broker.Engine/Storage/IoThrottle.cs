@@ -1,11 +1,12 @@
 using System.Diagnostics;
 
-namespace Broker.Engine.Storage.Cleaning;
+namespace Broker.Engine.Storage;
 
-/// <summary>Keeps the cleaner threads together to <c>log.cleaner.io.max.bytes.per.second</c>, reads and writes counted alike:
-/// who is ahead waits, and is woken when the cleaner stops. After Kafka's Throttler. Thread-safe.</summary>
+/// <summary>Keeps threads together to a number of bytes a second (<c>log.cleaner.io.max.bytes.per.second</c>,
+/// <c>replica.alter.log.dirs.io.max.bytes.per.second</c>): who is ahead waits, and is woken when all are to stop. After Kafka's
+/// Throttler. Thread-safe.</summary>
 /// <param name="time">For the meter.</param>
-internal sealed class CleanerThrottle(TimeProvider time)
+internal sealed class IoThrottle(TimeProvider time)
 {
     /// <summary>Longest wait at once: the limit may change, and the work be aborted.</summary>
     private const int WaitMsMax = 100;
@@ -17,7 +18,7 @@ internal sealed class CleanerThrottle(TimeProvider time)
     /// <summary>Bytes a second.</summary>
     public double BytesPerSecond { get; set; } = double.MaxValue;
 
-    /// <summary>MBean kafka.utils:type=Throttler,name=cleaner-io.</summary>
+    /// <summary>What was taken; of the cleaner, MBean kafka.utils:type=Throttler,name=cleaner-io.</summary>
     public Diagnostics.Meter Meter { get; } = new(time, "bytes");
 
     /// <summary>Counts bytes and waits while they are too many.</summary>
