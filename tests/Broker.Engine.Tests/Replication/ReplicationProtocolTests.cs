@@ -25,17 +25,21 @@ public sealed class ReplicationProtocolTests : IAsyncLifetime
         TestTopic topic = await _cluster.NewReplicatedTopicAsync(1, 3);
         await _cluster.UntilInSyncAsync(topic, 3);
         KafkaConnection leader = await _cluster.ConnectAsync(_cluster.LeaderOf(topic));
+        for (int i = 0; i < 10; i++)
+        {
+            await leader.ProduceAsync(topic, Calls.Batch());   // by then the connection is on the partition's thread
+        }
         await _cluster.Brokers[Other(topic)].KillAsync();
 
         Task<ProduceResponse.PartitionProduceResponse>[] waiting = [.. Enumerable.Range(0, 5).Select(_ => leader.ProduceAsync(topic, Calls.Batch(2)))];
         Partition partition = _cluster.LeaderPartition(topic)!;
-        await ReplicatedCluster.UntilAsync(() => partition.Log.LogEndOffset == 10);
+        await ReplicatedCluster.UntilAsync(() => partition.Log.LogEndOffset == 20);
         Assert.All(waiting, w => Assert.False(w.IsCompleted));
 
         for (int i = 0; i < 5; i++)
         {
             ProduceResponse.PartitionProduceResponse made = await waiting[i];   // the one that is gone leaves the in-sync replicas
-            Assert.Equal((ErrorCode.None, i * 2L), (made.ErrorCode, made.BaseOffset));
+            Assert.Equal((ErrorCode.None, 10 + (i * 2L)), (made.ErrorCode, made.BaseOffset));
         }
         IsrChange left = Assert.Single(partition.IsrHistory, c => !c.Joined);
         Assert.NotEmpty(left.Cause);
