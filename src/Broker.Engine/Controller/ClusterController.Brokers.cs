@@ -69,8 +69,10 @@ internal sealed partial class ClusterController
             }
         }
         HashSet<ControlledPartition> fresh = [.. all.Where(p => p.State is null)];
-        // A broker that was away between two looks has lost its leaderships first, and may be elected again then.
-        List<ControlledPartition> changed = await DecideAsync(all, some => Elections(some, bounced)).ConfigureAwait(false);
+        // Whoever was away unseen has lost its leaderships first, and may be elected again then: one life, one leader epoch.
+        bool WasAway(ControlledPartition partition, int broker) => bounced.Contains(broker)
+            || (newcomers.Contains(broker) && _channels.TryGetValue(broker, out BrokerChannel? line) && line.Epoch > partition.FoundZxid);
+        List<ControlledPartition> changed = await DecideAsync(all, some => Elections(some, WasAway)).ConfigureAwait(false);
         var batch = new ControllerBatch();
         foreach (int id in newcomers)
         {
@@ -105,10 +107,10 @@ internal sealed partial class ClusterController
 
     /// <summary>The states of partitions that are to change as replicas are online now.</summary>
     /// <param name="partitions">Where to look.</param>
-    /// <param name="lost">Brokers that are here, but have been away: what they led is led by others first.</param>
-    /// <param name="allowUnclean">Whether a replica that is not in sync may lead; null as the topic's configuration says.</param>
+    /// <param name="wasAway">Whether a broker has had another life since a partition's state was written: others are in sync and
+    /// lead first.</param>
     private List<(ControlledPartition Partition, PartitionStateNode State)> Elections(
-        IEnumerable<ControlledPartition> partitions, IReadOnlySet<int>? lost = null, bool? allowUnclean = null)
+        IEnumerable<ControlledPartition> partitions, Func<ControlledPartition, int, bool>? wasAway = null)
     {
         var changes = new List<(ControlledPartition, PartitionStateNode)>();
         var unclean = new Dictionary<ControlledTopic, bool>();
@@ -123,13 +125,10 @@ internal sealed partial class ClusterController
                 }
                 continue;
             }
-            PartitionStateNode? next = null;
-            if (lost is { Count: > 0 })
-            {
-                next = LeaderElection.Offline(partition.Replicas, state, r => !lost.Contains(r) && IsOnlineNow(r), allowUnclean: false);
-            }
-            bool allow = allowUnclean ?? false;
-            if (allowUnclean is null && !(next ?? state).InSyncReplicas.Any(IsOnlineNow)
+            PartitionStateNode? next = wasAway is null ? null
+                : LeaderElection.Offline(partition.Replicas, state, r => !wasAway(partition, r) && IsOnlineNow(r), allowUnclean: false);
+            bool allow = false;
+            if (!(next ?? state).InSyncReplicas.Any(IsOnlineNow)
                 && !unclean.TryGetValue(partition.Topic, out allow))
             {
                 allow = _setup.AllowsUnclean(partition.Topic.Name);

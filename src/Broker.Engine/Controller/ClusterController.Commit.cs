@@ -168,6 +168,7 @@ internal sealed partial class ClusterController
             foreach ((ControlledPartition partition, PartitionStateNode state) in Changes)
             {
                 partition.State = state with { Version = versions[partition] };
+                partition.FoundZxid = long.MaxValue;
                 partition.Topic.HasStates = true;
             }
         }

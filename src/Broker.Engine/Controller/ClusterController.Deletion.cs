@@ -48,6 +48,7 @@ internal sealed partial class ClusterController
                 batch.Stop(partition, replica, delete: true);
             }
         }
+        CountDeletions();   // answers are looked at only while there are some
         batch.Send(NewSender());
         LogDeleting(topic.Name);
         await EndDeletionAsync(topic).ConfigureAwait(false);

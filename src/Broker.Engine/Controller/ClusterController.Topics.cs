@@ -68,6 +68,7 @@ internal sealed partial class ClusterController
         {
             known[i].State = found[i].Error == CoordinationError.None
                 ? ClusterJson.ReadPartitionState(found[i].Data, found[i].Stat.Version) : null;
+            known[i].FoundZxid = found[i].Error == CoordinationError.None ? found[i].Stat.Mzxid : long.MaxValue;
         }
         return added;
     }

@@ -36,4 +36,8 @@ internal sealed class ControlledPartition(ControlledTopic topic, int index, Repl
 
     /// <summary>Null until its first leader was chosen.</summary>
     public PartitionStateNode? State { get; set; }
+
+    /// <summary>Transaction that wrote the state which this controller found; beyond all of them once it has written one
+    /// itself.</summary>
+    public long FoundZxid { get; set; } = long.MaxValue;
 }

@@ -136,6 +136,21 @@ public sealed class ControllerWireTests
         await cluster.UntilInSyncAsync(topic, 3);
     }
 
+    [Fact]
+    public async Task AllBrokers_KilledAtOnce_BeginAnotherReignWithEveryReplicaInSync()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 3);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, replicas: 3);
+        PartitionImage before = cluster.Server().Metadata.Current.Partition(topic.Name, 0)!;
+        await Task.WhenAll(cluster.Brokers.Select(b => b.KillAsync()));
+        await Task.WhenAll(cluster.Brokers.Select(b => b.StartAsync(Token)));
+
+        await cluster.UntilInSyncAsync(topic, 3);
+
+        // Whoever leads has had another life: what it has of its old reign may be less than others have.
+        Assert.True(cluster.LeaderPartition(topic)!.Role.LeaderEpoch > before.LeaderEpoch);
+    }
+
     internal static async Task<ElectLeadersResponse.PartitionResult> ElectAsync(KafkaConnection client, TestTopic topic, sbyte type)
     {
         var request = new ElectLeadersRequest { ElectionType = type, TimeoutMs = 10_000 };

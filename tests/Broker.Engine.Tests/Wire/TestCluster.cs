@@ -103,11 +103,12 @@ internal sealed class TestCluster : IAsyncDisposable
         return created;
     }
 
-    /// <summary>Waits until the leader of a partition knows that it leads.</summary>
+    /// <summary>Waits until the leader of a partition knows that it leads, and tells clients so.</summary>
     public async Task UntilServedAsync(TestTopic topic, int partition = 0)
     {
         var id = new TopicPartition(topic.Name, partition);
-        while (Brokers.All(b => b.Server is not { } server || server.Replicas.Partitions.Find(id) is not { Role.IsLeader: true }))
+        while (Brokers.All(b => b.Server is not { } server || server.Replicas.Partitions.Find(id) is not { Role.IsLeader: true } partition
+            || server.Metadata.Current.Partition(topic.Name, id.Partition)?.LeaderEpoch != partition.Role.LeaderEpoch))
         {
             await Task.Delay(1, TestContext.Current.CancellationToken);
         }
