@@ -27,7 +27,7 @@ public sealed class TreeServerTests : IAsyncDisposable
         {
             SessionTimeoutMsMin = 1000,
             HandshakeMax = TimeSpan.FromSeconds(1),
-            ConnectionsPerAddressMax = 5,
+            ConnectionsPerAddressMax = 50,
         }, TimeProvider.System, NullLogger.Instance);
         _server.Start();
     }
@@ -46,7 +46,7 @@ public sealed class TreeServerTests : IAsyncDisposable
     [InlineData("stat", "Mode: standalone")]
     [InlineData("srvr", "Node count: ")]
     [InlineData("mntr", "zk_server_state\tstandalone")]
-    [InlineData("conf", "maxClientCnxns=5")]
+    [InlineData("conf", "maxClientCnxns=50")]
     [InlineData("cons", "/127.0.0.1:")]
     [InlineData("envi", "zookeeper.version=3.9.0")]
     [InlineData("wchs", "Total watches:0")]
@@ -170,7 +170,7 @@ public sealed class TreeServerTests : IAsyncDisposable
     public async Task Connections_OfOneAddress_AreLimited_AndOnesThatSayNothingEnd()
     {
         var open = new List<TcpClient>();
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 55; i++)
         {
             var client = new TcpClient();
             await client.ConnectAsync(_server.EndPoint, s_none);
@@ -181,7 +181,10 @@ public sealed class TreeServerTests : IAsyncDisposable
             Assert.Equal(0, await ReadAsync(client));
             client.Dispose();
         }
-        Assert.Equal("imok", await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "ruok"));
+        while (await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "ruok") != "imok")
+        {
+            // until the server has noticed that they are gone
+        }
 
         static async Task<int> ReadAsync(TcpClient client)
         {
