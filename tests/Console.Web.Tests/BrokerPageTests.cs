@@ -61,6 +61,18 @@ public sealed class BrokerPageTests(ClusterFixture cluster) : ConsoleContext(clu
     }
 
     [Fact]
+    public void Broker_OfAnotherHost_ShowsWhatMetadataTells_AndCannotBeStopped()
+    {
+        Admin.BrokersAs = all => [.. all, all[0] with { Id = 7, IsLocal = false, IsController = false, LogBytes = 0 }];
+        IRenderedComponent<Brokers> page = Show<Brokers>("/brokers");
+        AngleSharp.Dom.IElement row = page.FindAll("[data-row]").First(r => r.TextContent.Contains("Broker 7", StringComparison.Ordinal));
+        Assert.Contains("remote", row.TextContent, StringComparison.Ordinal);
+        Assert.Equal(5, row.QuerySelectorAll("td.none").Length);
+        Assert.Empty(page.FindAll("[aria-label='Stop broker 7']"));
+        Assert.Contains("–", Show<Overview>("/").FindAll("section[aria-labelledby=overview-brokers] [data-row]")[^1].TextContent, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Page_OfAnUnknownBroker_NamesTheError() =>
         Assert.Equal("RESOURCE_NOT_FOUND", Show<BrokerPage>("/brokers/9", p => p.Add(b => b.Id, 9)).Find(".failure-code").TextContent);
 

@@ -35,7 +35,7 @@ public sealed class InsidePageTests(ClusterFixture cluster) : ConsoleContext(clu
     public void TimingWheel_OfABroker_DrawsEveryPurgatory()
     {
         IRenderedComponent<Timers> page = Show<Timers>("/timers?broker=0");
-        Assert.Equal(["Fetch", "Rebalance", "Heartbeat", "topic"], page.FindAll(".dial-panel h2").Select(h => h.TextContent));
+        Assert.Equal(["Produce", "Fetch", "Rebalance", "Heartbeat", "DeleteRecords", "topic"], page.FindAll(".dial-panel h2").Select(h => h.TextContent));
         Assert.All(page.FindAll("svg.dial"), dial => Assert.True(dial.QuerySelectorAll(".dial-piece").Length >= 20));
     }
 

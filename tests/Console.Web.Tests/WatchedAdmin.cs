@@ -1,3 +1,4 @@
+using Broker.Engine;
 using Broker.Engine.Admin;
 
 namespace WebConsole.Tests;
@@ -13,9 +14,29 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
     /// <summary>Stands in for the real answer where it is set.</summary>
     public Func<ClusterOverview, ClusterOverview>? OverviewAs { get; set; }
 
+    public Func<IReadOnlyList<BrokerSummary>, IReadOnlyList<BrokerSummary>>? BrokersAs { get; set; }
+
     public GroupDetail? GroupAs { get; set; }
 
     public BatchPage? BatchesAs { get; set; }
+
+    public Func<PartitionQuery, Page<PartitionStatus>>? PartitionsAs { get; set; }
+
+    public Func<IsrQuery, Page<IsrEvent>>? HistoryAs { get; set; }
+
+    public Page<PartitionReplicas>? ReplicasAs { get; set; }
+
+    public ReassignmentsView? ReassignmentsAs { get; set; }
+
+    public ElectionOutcome? ElectionAs { get; set; }
+
+    public ShutdownPreview? ShutdownAs { get; set; }
+
+    /// <summary>Elections that were asked for; null for all partitions.</summary>
+    public List<IReadOnlyList<TopicPartition>?> Elected { get; } = [];
+
+    /// <summary>Reassignments that were taken back; null for all.</summary>
+    public List<IReadOnlyList<TopicPartition>?> Cancelled { get; } = [];
 
     public IReadOnlyList<LiveSubject> Subjects
     {
@@ -51,7 +72,7 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public ClusterOverview Overview() => OverviewAs is { } change ? change(Open().Overview()) : Open().Overview();
 
-    public IReadOnlyList<BrokerSummary> Brokers() => Open().Brokers();
+    public IReadOnlyList<BrokerSummary> Brokers() => BrokersAs?.Invoke(Open().Brokers()) ?? Open().Brokers();
 
     public BrokerDetail Broker(int brokerId) => Open().Broker(brokerId);
 
@@ -73,21 +94,6 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken) =>
         Open().DeleteRecordsAsync(topic, partition, beforeOffset, cancellationToken);
-
-    public Task<IReadOnlyList<ElectionResult>> ElectPreferredAsync(string? topic, CancellationToken cancellationToken) =>
-        Open().ElectPreferredAsync(topic, cancellationToken);
-
-    public ReassignmentProposal ProposeReassignment(IReadOnlyList<string>? topics, IReadOnlyList<int>? brokers) =>
-        Open().ProposeReassignment(topics, brokers);
-
-    public Task ReassignAsync(IReadOnlyList<PartitionMove> moves, CancellationToken cancellationToken) =>
-        Open().ReassignAsync(moves, cancellationToken);
-
-    public Task CancelReassignmentAsync(string topic, int partition, CancellationToken cancellationToken) =>
-        Open().CancelReassignmentAsync(topic, partition, cancellationToken);
-
-    public Task<IReadOnlyList<ReassignmentView>> ReassignmentsAsync(CancellationToken cancellationToken) =>
-        Open().ReassignmentsAsync(cancellationToken);
 
     public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource) => Open().DescribeConfig(resource);
 
@@ -120,6 +126,42 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
     public TimersView Timers(int brokerId) => Open().Timers(brokerId);
 
     public CleanerView Cleaner(int brokerId) => Open().Cleaner(brokerId);
+
+    public ReplicationOverview ReplicationTotals() => Open().ReplicationTotals();
+
+    public Page<PartitionStatus> PartitionStates(PartitionQuery query) => PartitionsAs?.Invoke(query) ?? Open().PartitionStates(query);
+
+    public Page<PartitionReplicas> Replicas(string topic, int skip, int take) => ReplicasAs ?? Open().Replicas(topic, skip, take);
+
+    public SkewView Skew(string topic) => Open().Skew(topic);
+
+    public Page<IsrEvent> IsrHistory(IsrQuery query) => HistoryAs?.Invoke(query) ?? Open().IsrHistory(query);
+
+    public ReassignmentsView Reassignments(int skip, int take) => ReassignmentsAs ?? Open().Reassignments(skip, take);
+
+    public Task<ReassignmentsView> ReadReassignmentsAsync(int skip, int take, CancellationToken cancellationToken) =>
+        Open().ReadReassignmentsAsync(skip, take, cancellationToken);
+
+    public Task<ElectionOutcome> ElectPreferredAsync(IReadOnlyList<TopicPartition>? partitions, CancellationToken cancellationToken)
+    {
+        Elected.Add(partitions);
+        return ElectionAs is { } outcome ? Task.FromResult(outcome) : Open().ElectPreferredAsync(partitions, cancellationToken);
+    }
+
+    public RebalanceProposal ProposeRebalance(RebalanceOptions options) => Open().ProposeRebalance(options);
+
+    public Task ReassignAsync(IReadOnlyList<NewAssignment> assignments, long? throttleBytesPerSec, CancellationToken cancellationToken) =>
+        Open().ReassignAsync(assignments, throttleBytesPerSec, cancellationToken);
+
+    public Task<int> CancelReassignmentsAsync(IReadOnlyList<TopicPartition>? partitions, CancellationToken cancellationToken)
+    {
+        Cancelled.Add(partitions);
+        return Open().CancelReassignmentsAsync(partitions, cancellationToken);
+    }
+
+    public Task SetThrottleAsync(long? bytesPerSec, CancellationToken cancellationToken) => Open().SetThrottleAsync(bytesPerSec, cancellationToken);
+
+    public ShutdownPreview PreviewShutdown(int brokerId) => ShutdownAs ?? Open().PreviewShutdown(brokerId);
 
     private IClusterAdmin Open() => Refusal is null ? inner : throw Refusal;
 

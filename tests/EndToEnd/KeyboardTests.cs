@@ -14,7 +14,7 @@ public sealed class KeyboardTests(Chromium chromium, QuietHost host) : IClassFix
         await using Window window = await OpenAsync("/", "Overview");
         foreach ((string key, string title) in new[]
         {
-            ("b", "Brokers"), ("t", "Topics"), ("m", "Messages"), ("c", "Consumer groups"), ("s", "Segments"), ("w", "Timing wheel"), ("o", "Overview"),
+            ("b", "Brokers"), ("t", "Topics"), ("p", "Replication"), ("m", "Messages"), ("c", "Consumer groups"), ("s", "Segments"), ("w", "Timing wheel"), ("o", "Overview"),
         })
         {
             await window.Page.Keyboard.PressAsync("g");

@@ -55,6 +55,20 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
     }
 
     [Fact]
+    public async Task Replicas_WhileAProducerWrites_Grow_AndStandStillWhilePaused()
+    {
+        await using Window window = await OpenAsync($"/topics/{LivingHost.Topic}?tab=replicas", "Known by");
+        Task<string> Ends() => window.Page.Locator("section[aria-label=Replicas]").InnerTextAsync();
+        string first = await Ends();
+        await WaitAsync(async () => await Ends() != first);
+        await window.PressSpaceAsync();
+        await window.SeesAsync("this page stands still");
+        string paused = await Ends();
+        await GrowsAsync(await EndAsync() + 3);
+        Assert.Equal(paused, await Ends());
+    }
+
+    [Fact]
     public async Task Message_ProducedAsATombstone_ReadsNull()
     {
         await using Window window = await OpenAsync("/messages?topic=backlog&partition=1", "No messages");

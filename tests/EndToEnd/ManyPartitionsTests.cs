@@ -25,7 +25,8 @@ public sealed class ManyPartitionsTests(Chromium chromium)
         var slow = new List<string>();
         foreach ((string path, string shows) in new[]
         {
-            ("/", "10,000"), ("/brokers", "Broker 2"), ("/brokers/0", "Threads idle"), ("/brokers/0?tab=dirs", "online"), ("/topics", "many-000"),
+            ("/", "10,000"), ("/brokers", "Broker 2"), ("/brokers/0", "Threads idle"), ("/brokers/0?tab=dirs", "online"), ("/topics", "many-000"), ("/replication?filter=All", "many-000"),
+            ("/replication?filter=NotPreferred&q=many", "No partition"), ("/replication?tab=balance", "Preview"), ("/topics/many-050?tab=replicas", "Known by"),
             ("/topics?sort=Size&desc=true", "wide"), ("/topics?q=many-05", "many-059"), ("/topics/many-050", "High watermark"),
             ("/topics/wide?tab=config", "cleanup.policy"), ("/messages?topic=wide", "hello"), ("/groups", "No consumer groups"),
             ("/segments?topic=wide&partition=0", "Log end"), ("/timers", "Heartbeat"),

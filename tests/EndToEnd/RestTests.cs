@@ -20,7 +20,7 @@ public sealed class RestTests(QuietHost host) : IClassFixture<QuietHost>, IDispo
         { "GET", "/api/v1/topics/nowhere/messages/tail", null, HttpStatusCode.NotFound, "UNKNOWN_TOPIC_OR_PARTITION" },
         { "GET", "/api/v1/topics/nowhere/partitions/0/segments", null, HttpStatusCode.NotFound, "UNKNOWN_TOPIC_OR_PARTITION" },
         { "POST", "/api/v1/topics", """{"name":"not a name"}""", HttpStatusCode.BadRequest, "INVALID_TOPIC_EXCEPTION" },
-        { "POST", "/api/v1/topics", """{"name":"three","replicationFactor":3}""", HttpStatusCode.BadRequest, "INVALID_REPLICATION_FACTOR" },
+        { "POST", "/api/v1/topics", """{"name":"three","replicationFactor":4}""", HttpStatusCode.BadRequest, "INVALID_REPLICATION_FACTOR" },
         { "POST", "/api/v1/topics", """{"name":"x","partitions":0}""", HttpStatusCode.BadRequest, "INVALID_PARTITIONS" },
         { "POST", "/api/v1/topics", """{"name":"x","config":{"no.such.key":"1"}}""", HttpStatusCode.BadRequest, "INVALID_CONFIG" },
         { "POST", "/api/v1/topics", """{"name":"x",""", HttpStatusCode.BadRequest, "INVALID_REQUEST" },

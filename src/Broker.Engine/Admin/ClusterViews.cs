@@ -32,6 +32,12 @@ public sealed record ClusterOverview
     public required int Partitions { get; init; }
     public required int OfflinePartitions { get; init; }
     public required int UnderReplicatedPartitions { get; init; }
+
+    /// <summary>Partitions that another than the preferred replica leads.</summary>
+    public required int NotPreferredPartitions { get; init; }
+
+    /// <summary>All partitions taken as one topic's.</summary>
+    public required SkewView Skew { get; init; }
     public required int Groups { get; init; }
     public required long LogBytes { get; init; }
     public required int Connections { get; init; }
@@ -69,6 +75,9 @@ public sealed record BrokerSummary
     public string? Rack { get; init; }
     public required int Partitions { get; init; }
     public required int Leaders { get; init; }
+
+    /// <summary>Its share of the cluster's replicas and leaders.</summary>
+    public required BrokerShare Share { get; init; }
     public required long LogBytes { get; init; }
     public required int Connections { get; init; }
     public required TrafficRates Rates { get; init; }

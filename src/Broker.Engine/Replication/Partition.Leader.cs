@@ -11,6 +11,9 @@ internal sealed partial class Partition
     /// <summary>Steps of the in-sync history that are kept.</summary>
     private const int HistoryMax = 64;
 
+    private const string SetByController = "set by the controller";
+    private const string WithALeader = "as broker ";
+
     private readonly Queue<IsrChange> _history = new();
 
     /// <summary>The last changes of the in-sync replicas that this broker saw as leader, oldest first.</summary>
@@ -24,6 +27,9 @@ internal sealed partial class Partition
             }
         }
     }
+
+    /// <summary>Whether a change came with a role, so that this leader does not know its cause.</summary>
+    internal static bool CameWithARole(string cause) => cause == SetByController || cause.StartsWith(WithALeader, StringComparison.Ordinal);
 
     /// <summary>The least offset at which a live replica's log begins: what DeleteRecords waits for.</summary>
     public long LowWatermark
@@ -80,7 +86,7 @@ internal sealed partial class Partition
         {
             Remember(
                 held.InSyncReplicas, asked.InSyncReplicas,
-                held.IsLeader ? "set by the controller" : $"as broker {asked.Leader} became leader in epoch {asked.LeaderEpoch}");
+                held.IsLeader ? SetByController : $"{WithALeader}{asked.Leader} became leader in epoch {asked.LeaderEpoch}");
         }
         PartitionRole role = asked with
         {

@@ -45,6 +45,9 @@ internal sealed partial class ReplicaManager
 
     public PartitionTable Partitions { get; }
 
+    /// <summary>Epoch of the latest controller that was heard of; 0 for none.</summary>
+    public int ControllerEpoch => Volatile.Read(ref _controllerEpoch);
+
     /// <summary>Who fetches what this broker follows; null where nothing is to be fetched.</summary>
     public ReplicaFetcherManager? Fetchers { get; set; }
 

@@ -24,7 +24,8 @@ internal sealed record ApiProblem(string Type, string Title, int Status, string 
     private static int StatusOf(string error) => error switch
     {
         "UNKNOWN_TOPIC_OR_PARTITION" or "UNKNOWN_TOPIC_ID" or "GROUP_ID_NOT_FOUND" or "RESOURCE_NOT_FOUND" => StatusCodes.Status404NotFound,
-        "TOPIC_ALREADY_EXISTS" or "NON_EMPTY_GROUP" or "REBALANCE_IN_PROGRESS" or "GROUP_SUBSCRIBED_TO_TOPIC" => StatusCodes.Status409Conflict,
+        "TOPIC_ALREADY_EXISTS" or "NON_EMPTY_GROUP" or "REBALANCE_IN_PROGRESS" or "GROUP_SUBSCRIBED_TO_TOPIC"
+            or "NO_REASSIGNMENT_IN_PROGRESS" => StatusCodes.Status409Conflict,
         "MESSAGE_TOO_LARGE" or "RECORD_LIST_TOO_LARGE" => StatusCodes.Status413PayloadTooLarge,
         "THROTTLING_QUOTA_EXCEEDED" => StatusCodes.Status429TooManyRequests,
         "BROKER_NOT_AVAILABLE" or "LEADER_NOT_AVAILABLE" or "NOT_LEADER_OR_FOLLOWER" or "COORDINATOR_NOT_AVAILABLE" or "NOT_COORDINATOR"

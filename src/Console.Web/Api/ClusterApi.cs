@@ -34,10 +34,10 @@ internal static class ClusterApi
         MapCluster(api);
         MapConfig(api);
         TopicApi.Map(api);
-        ReassignmentApi.Map(api);
         MessageApi.Map(api);
         GroupApi.Map(api);
         InsideApi.Map(api);
+        ReplicationApi.Map(api);
         MapMetrics(routes);
     }
 

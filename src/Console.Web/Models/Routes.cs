@@ -15,6 +15,7 @@ public static class Routes
     public const string Segments = "/segments";
     public const string Timers = "/timers";
     public const string Cleaner = "/cleaner";
+    public const string Replication = "/replication";
     public const string RestApi = "/api";
     public const string Metrics = "/metrics";
     public const string Jmx = "/jmx";
@@ -30,6 +31,9 @@ public static class Routes
 
     public static string SegmentsOf(string topic, int? partition = null, long? segment = null) =>
         With(Segments, ("topic", topic), ("partition", Number(partition)), ("segment", Number(segment)));
+
+    public static string ReplicationOf(string? tab = null, string? filter = null, string? q = null, int? broker = null, int? skip = null) => With(
+        Replication, ("tab", tab), ("filter", filter), ("q", q), ("broker", Number(broker)), ("skip", skip is > 0 ? Number(skip) : null));
 
     public static string CleanerOf(int broker) => With(Cleaner, ("broker", Number(broker)));
 

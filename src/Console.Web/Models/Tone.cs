@@ -26,6 +26,12 @@ public static class Tone
         _ => Busy,
     };
 
+    /// <summary>CMAK's thresholds for shares that should be small: skew.</summary>
+    public static string? OfSkew(int percent) => percent >= 34 ? Bad : percent >= 1 ? Warn : null;
+
+    /// <summary>CMAK's thresholds for shares that should be great: spread, preferred leaders.</summary>
+    public static string? OfShare(int percent) => percent <= 50 ? Bad : percent <= 75 ? Warn : null;
+
     /// <param name="state">Kafka's name of a group's state.</param>
     public static string OfGroup(string state) => state switch
     {

@@ -16,13 +16,18 @@ public sealed class Commands(NotificationService notifications, TimeProvider tim
     /// <param name="done">What to say when it went well.</param>
     /// <param name="command">The command.</param>
     /// <returns>Null when it went well, else what to tell the operator beside the control.</returns>
-    public async Task<string?> RunAsync(string done, Func<CancellationToken, Task> command)
+    public Task<string?> RunAsync(string done, Func<CancellationToken, Task> command) => RunAsync(() => done, command);
+
+    /// <param name="done">What to say when it went well, once it has.</param>
+    /// <param name="command">The command.</param>
+    /// <returns>Null when it went well, else what to tell the operator beside the control.</returns>
+    public async Task<string?> RunAsync(Func<string> done, Func<CancellationToken, Task> command)
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(TimeoutMs), time);
         try
         {
             await command(timeout.Token);
-            notifications.Notify(NotificationSeverity.Success, done, duration: DoneMs);
+            notifications.Notify(NotificationSeverity.Success, done(), duration: DoneMs);
             return null;
         }
         catch (AdminException refusal)

@@ -10,7 +10,7 @@ namespace Broker.Engine.Admin.Hosted;
 internal sealed partial class ClusterAdmin
 {
     private const long ChangeTimeoutMs = 30_000;
-    private const int TakeMax = 1_000;
+    internal const int TakeMax = 1_000;
     private const int SettleSteps = 200;
     private static readonly TimeSpan s_settleStep = TimeSpan.FromMilliseconds(5);
 
@@ -83,6 +83,7 @@ internal sealed partial class ClusterAdmin
         {
             Summary = Summary(image),
             Partitions = [.. image.Partitions.Select((p, i) => p is null ? null : Describe(topic, i, p)).OfType<PartitionView>()],
+            Skew = Skew(topic),
             Groups =
             [
                 .. AllGroups().Where(g => g.Partitions.Any(p => p.Topic == topic && p.CommittedOffset >= 0))
@@ -114,12 +115,6 @@ internal sealed partial class ClusterAdmin
             Segments = leader?.Log.Segments.Count ?? 0,
             MessagesInPerSec = _traffic.Partition(id).Messages,
             LogDirectory = leader?.Log.ParentDirectory,
-            ReplicaStates = leader is null ? [] : ReplicasOf(leader),
-            IsrHistory = leader is null ? [] :
-            [
-                .. leader.IsrHistory.Reverse().Select(c => new IsrChangeView(
-                    DateTimeOffset.FromUnixTimeMilliseconds(c.AtUnixMs), c.BrokerId, c.Joined, c.Cause)),
-            ],
         };
     }
 

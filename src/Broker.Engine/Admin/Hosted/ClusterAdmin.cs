@@ -1,3 +1,4 @@
+using Broker.Engine.Admin.Hosted.Replicas;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
@@ -13,12 +14,19 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
     private readonly HostedCluster _cluster;
     private readonly TrafficSampler _traffic = new();
     private readonly ITimer _sampling;
+    private readonly ITimer _observing;
     private readonly LiveFeeds _feeds;
+    private readonly ClusterCensus _census;
+    private readonly IsrJournal _journal;
 
     public ClusterAdmin(HostedCluster cluster)
     {
         _cluster = cluster;
         _feeds = new LiveFeeds(cluster.Time);
+        _census = new ClusterCensus(cluster.Time, MinInSync);
+        _journal = new IsrJournal(CauseOf);
+        Observe();
+        _observing = cluster.Time.CreateTimer(_ => Observe(), null, s_observe, s_observe);
         _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
     }
 
@@ -27,6 +35,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
     public void Dispose()
     {
         _sampling.Dispose();
+        _observing.Dispose();
         _feeds.Dispose();
     }
 
@@ -56,21 +65,24 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
 
     public ClusterOverview Overview()
     {
-        MetadataImage image = Image;
-        List<PartitionImage> partitions = [.. image.Topics.Values.SelectMany(t => t.Partitions).OfType<PartitionImage>()];
-        List<HealthFinding> findings = Findings(image, partitions);
+        Census census = Census;
+        MetadataImage image = census.Image;
+        Counts counts = census.Counts;
+        List<HealthFinding> findings = Findings(image, counts);
         return new ClusterOverview
         {
             ClusterId = _cluster.ClusterId,
             Version = typeof(ClusterAdmin).Assembly.GetName().Version!.ToString(3),
             ControllerId = image.ControllerId,
-            ControllerEpoch = Running().Select(b => b.Membership.Controller).FirstOrDefault(c => c is { IsActive: true })?.Epoch ?? -1,
+            ControllerEpoch = ControllerEpoch(),
             BrokersOnline = image.Brokers.Count,
-            BrokersKnown = image.Brokers.Keys.Union(_cluster.Brokers.Select(b => b.Id)).Count(),
+            BrokersKnown = KnownBrokers(image).Count(),
             Topics = image.Topics.Count,
-            Partitions = partitions.Count,
-            OfflinePartitions = partitions.Count(p => p.Leader < 0),
-            UnderReplicatedPartitions = partitions.Count(p => p.InSyncReplicas.Length < p.Replicas.Length),
+            Partitions = counts.Partitions,
+            OfflinePartitions = counts.Offline,
+            UnderReplicatedPartitions = counts.UnderReplicated,
+            NotPreferredPartitions = counts.NotPreferred,
+            Skew = census.Skew,
             Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0),
             LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)),
             Connections = Running().Sum(b => b.Connections.Count),
@@ -82,7 +94,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         };
     }
 
-    private List<HealthFinding> Findings(MetadataImage image, List<PartitionImage> partitions)
+    private List<HealthFinding> Findings(MetadataImage image, Counts counts)
     {
         var findings = new List<HealthFinding>();
         foreach (HostedBroker broker in _cluster.Brokers.Where(b => !b.IsServing))
@@ -91,11 +103,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
                 HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{Why(broker)}.",
                 $"/brokers/{broker.Id}"));
         }
-        int offline = partitions.Count(p => p.Leader < 0);
-        if (offline > 0)
-        {
-            findings.Add(new HealthFinding(HealthLevel.Down, $"{offline} partitions have no leader: they can be neither written nor read.", "/topics"));
-        }
+        AddReplication(findings, counts);
         if (image.ControllerId < 0)
         {
             findings.Add(new HealthFinding(HealthLevel.Down, "There is no controller.", "/brokers"));
@@ -107,32 +115,58 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         return findings;
     }
 
+    private void AddReplication(List<HealthFinding> findings, Counts counts)
+    {
+        if (counts.Offline > 0)
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Down, $"{counts.Offline} partitions have no leader: they can be neither written nor read.", "/replication?filter=Offline"));
+        }
+        if (counts.UnderMinIsr > counts.Offline)
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Degraded, $"{counts.UnderMinIsr} partitions have fewer in-sync replicas than min.insync.replicas: acks=all is refused.",
+                "/replication?filter=UnderMinIsr"));
+        }
+        if (counts.UnderReplicated > 0)
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Degraded, $"{counts.UnderReplicated} partitions have replicas that are not in sync.", "/replication?filter=UnderReplicated"));
+        }
+        if (_reassignments.Count == 0 && Throttle() is not null)
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Degraded, "Replication is throttled although no reassignment is under way.", "/replication?tab=reassignments"));
+        }
+    }
+
     private static string Why(HostedBroker broker) => broker.Failure is { } failure ? $": {failure}"
         : broker.Recovery is { } recovery
             ? $": {recovery.RemainingLogs} logs and {recovery.RemainingSegments} segments of {recovery.Directory} are still to be read" : "";
 
     public IReadOnlyList<BrokerSummary> Brokers()
     {
-        MetadataImage image = Image;
-        return [.. image.Brokers.Keys.Union(_cluster.Brokers.Select(b => b.Id)).Order().Select(id => Summary(id, image))];
+        Census census = Census;
+        return [.. KnownBrokers(census.Image).Order().Select(id => Summary(id, census))];
     }
 
-    private BrokerSummary Summary(int id, MetadataImage image)
+    private BrokerSummary Summary(int id, Census census)
     {
+        BrokerShare share = census.Share(id);
         HostedBroker? hosted = _cluster.Brokers.FirstOrDefault(b => b.Id == id);
         BrokerServer? server = hosted?.Server;
-        BrokerImage? known = image.Brokers.GetValueOrDefault(id);
-        IEnumerable<PartitionImage> partitions = image.Topics.Values.SelectMany(t => t.Partitions).OfType<PartitionImage>();
+        BrokerImage? known = census.Image.Brokers.GetValueOrDefault(id);
         return new BrokerSummary
         {
             Id = id,
             State = hosted?.State ?? BrokerState.Running,
             IsLocal = hosted is not null,
-            IsController = image.ControllerId == id && known is not null,
+            IsController = census.Image.ControllerId == id && known is not null,
             Endpoints = [.. (server?.Endpoints ?? known?.Endpoints ?? []).Select(e => $"{e.Listener}://{e.Host}:{e.Port}")],
             Rack = known?.Rack ?? hosted?.Config.Rack,
-            Partitions = partitions.Count(p => p.Replicas.Contains(id)),
-            Leaders = partitions.Count(p => p.Leader == id),
+            Partitions = share.Replicas,
+            Leaders = share.Leaders,
+            Share = share,
             LogBytes = server?.Logs.Logs.Sum(l => l.SizeBytes) ?? 0,
             Connections = server?.Connections.Count ?? 0,
             Rates = server is null ? TrafficRates.None : _traffic.Broker(id),
@@ -143,16 +177,16 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
 
     public BrokerDetail Broker(int brokerId)
     {
-        MetadataImage image = Image;
+        Census census = Census;
         HostedBroker? hosted = _cluster.Brokers.FirstOrDefault(b => b.Id == brokerId);
-        if (hosted is null && !image.IsAlive(brokerId))
+        if (hosted is null && !census.Image.IsAlive(brokerId))
         {
             throw new AdminException("RESOURCE_NOT_FOUND", $"There is no broker {brokerId}.");
         }
         BrokerServer? server = hosted?.Server;
         return new BrokerDetail
         {
-            Summary = Summary(brokerId, image),
+            Summary = Summary(brokerId, census),
             LogDirectories = server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
             Connections =
             [

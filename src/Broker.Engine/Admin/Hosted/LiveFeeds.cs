@@ -57,7 +57,7 @@ internal sealed class LiveFeeds(TimeProvider time) : IDisposable
 
     private sealed class Subscription(LiveFeeds feeds, LiveSubject subject, Action changed) : IDisposable
     {
-        public bool IsFast { get; } = subject.Kind is LiveKind.Segments or LiveKind.Timers;
+        public bool IsFast { get; } = subject.Kind is LiveKind.Segments or LiveKind.Timers or LiveKind.Replicas;
 
         public Action Changed { get; } = changed;
 
