@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Broker.Client;
 using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Controller;
@@ -31,6 +32,15 @@ internal sealed record BrokerEnvironment(
 {
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     public bool PortableTransport { get; init; }
+
+    /// <summary>Opens the broker's connections to others.</summary>
+    public Dialer Dialer { get; init; } = Dialer.System;
+
+    /// <summary>Makes the transport in place of the machine's sockets: for a simulation.</summary>
+    public Func<TransportOptions, MonotonicClock, ITransport>? NewTransport { get; init; }
+
+    /// <summary>Runs what the broker's threads would, in place of them: for a simulation.</summary>
+    public IEventLoop? EventLoop { get; init; }
 }
 
 /// <summary>
@@ -59,13 +69,13 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Id = config.BrokerId;
         Config = new ClusterConfig(config, _logger);
         Clock = new MonotonicClock(environment.Time);
-        Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
-        Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
-        ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger);
+        Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger, environment.EventLoop is not null);
+        Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger, environment.EventLoop);
+        ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger, environment.EventLoop);
         _background = new BrokerBackground(Workers, environment.Time, _logger);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
-            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, _logger)
+            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, environment.Dialer, _logger)
         { SessionOpened = Config.FollowAsync };
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
@@ -73,7 +83,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background.Logs = Logs;
         _listeners = ListenerConfig.Read(config);
         TransportOptions options = TransportSetup.Options(config, _listeners);
-        Transport = OperatingSystem.IsLinux() && !environment.PortableTransport
+        Transport = environment.NewTransport is { } make ? make(options, Clock)
+            : OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));

@@ -22,7 +22,7 @@ internal sealed partial class ClusterController
         List<int> come = [.. live.Keys.Where(id => !_channels.ContainsKey(id))];
         foreach (int id in come)
         {
-            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _time, _logger));
+            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _dialer, _logger));
             LogBrokerHere(id, live[id].Epoch);
         }
         _lines = [.. _channels.Values];

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private readonly TimeSpan _socketTimeout;
     private readonly ControllerMetrics _metrics;
     private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
     private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
@@ -38,15 +40,18 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
     /// <param name="metrics">The broker's counts of what its controllers do.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="dialer">Opens the lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterController(
-        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerMetrics metrics, TimeProvider time, ILogger logger)
+        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerMetrics metrics, TimeProvider time, Dialer dialer,
+        ILogger logger)
     {
         _brokerId = brokerId;
         _session = session;
         _socketTimeout = socketTimeout;
         _metrics = metrics;
         _time = time;
+        _dialer = dialer;
         _logger = logger;
     }
 

@@ -1,3 +1,4 @@
+using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
@@ -18,6 +19,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private readonly TimeSpan _sessionTimeout;
     private readonly TimeSpan _socketTimeout;
     private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private volatile ICoordinationSession? _session;
     private volatile ClusterController? _controller;
@@ -30,15 +32,18 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     /// <param name="sessionTimeout">zookeeper.session.timeout.ms.</param>
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="dialer">Opens the controller's lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterMembership(
-        ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, TimeProvider time, ILogger logger)
+        ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, TimeProvider time, Dialer dialer,
+        ILogger logger)
     {
         _store = store;
         _brokerId = brokerId;
         _sessionTimeout = sessionTimeout;
         _socketTimeout = socketTimeout;
         _time = time;
+        _dialer = dialer;
         _logger = logger;
         Metrics = new ControllerMetrics(time);
     }
@@ -94,7 +99,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
             CreateMode.Ephemeral, cancellationToken).ConfigureAwait(false);
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
-        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _logger);
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _dialer, _logger);
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
     }
