@@ -1,0 +1,206 @@
+using Broker.Engine;
+using Broker.Engine.Replication;
+using Broker.Protocol.Records;
+using Simulation.World;
+
+namespace Simulation.Checks;
+
+/// <summary>
+/// What must hold inside the brokers after every step: offsets in their order, one leader an epoch, one active controller an
+/// epoch, in-sync replicas among the assigned, and replicas equal below the high watermark. Not thread-safe.
+/// </summary>
+internal sealed class Invariants(SimCluster cluster, History history)
+{
+    private readonly Dictionary<(Guid Topic, int Partition), Committed> _committed = [];
+    private readonly Dictionary<(Guid Topic, int Partition, int Epoch), int> _leaders = [];
+    private readonly Dictionary<int, int> _controllers = [];
+    private readonly Dictionary<(SimProcess, Guid, int), Seen> _seen = [];
+
+    /// <summary>What all in-sync replicas had, by batch.</summary>
+    private sealed class Committed(TopicPart part)
+    {
+        public TopicPart Part { get; } = part;
+
+        public long End { get; set; }
+
+        public SortedList<long, (uint Crc, int Epoch, long Last)> Batches { get; } = [];
+    }
+
+    private sealed class Seen
+    {
+        public int Epoch { get; set; } = -1;
+
+        public long HighWatermark { get; set; }
+
+        public long Compared { get; set; }
+    }
+
+    public long CommittedEndOf(TopicPart part) =>
+        _committed.Values.Where(c => c.Part == part).Select(c => c.End).DefaultIfEmpty(0).Max();
+
+    public void Check()
+    {
+        foreach (SimBroker broker in cluster.Brokers)
+        {
+            if (broker is not { Process: { IsDead: false } process, Server: { } server })
+            {
+                continue;
+            }
+            if (server.Membership.Controller is { IsActive: true } controller
+                && _controllers.TryAdd(controller.Epoch, broker.Id) is false && _controllers[controller.Epoch] != broker.Id)
+            {
+                history.Fail($"14: brokers {_controllers[controller.Epoch]} and {broker.Id} are controllers of epoch {controller.Epoch}");
+            }
+            if (server.Replicas is null)
+            {
+                continue;
+            }
+            foreach (Partition partition in server.Replicas.Partitions.Partitions)
+            {
+                Check(broker, process, partition);
+            }
+        }
+    }
+
+    private void Check(SimBroker broker, SimProcess process, Partition partition)
+    {
+        var part = new TopicPart(partition.Topic.Name, partition.Index);
+        long start = partition.Log.LogStartOffset;
+        long end = partition.Log.LogEndOffset;
+        long highWatermark = partition.HighWatermark;
+        if (partition.LastStableOffset > highWatermark || highWatermark > end || start > end)
+        {
+            history.Fail(
+                $"13: {process.Name} {part}: start {start}, last stable {partition.LastStableOffset}, high watermark {highWatermark}, end {end}");
+        }
+        PartitionRole role = partition.Role;
+        Guid id = partition.Topic.Id;
+        if (!_seen.TryGetValue((process, id, partition.Index), out Seen? seen))
+        {
+            _seen.Add((process, id, partition.Index), seen = new Seen());
+        }
+        if (role.IsLeader)
+        {
+            CheckLeader(broker, process, part, partition, role, seen);
+        }
+        Compare(process, part, partition, seen);
+        seen.Epoch = role.IsLeader ? role.LeaderEpoch : -1;
+        seen.HighWatermark = highWatermark;
+    }
+
+    private void CheckLeader(SimBroker broker, SimProcess process, TopicPart part, Partition partition, PartitionRole role, Seen seen)
+    {
+        (Guid, int, int) key = (partition.Topic.Id, partition.Index, role.LeaderEpoch);
+        if (!_leaders.TryAdd(key, broker.Id) && _leaders[key] != broker.Id)
+        {
+            history.Fail($"14: brokers {_leaders[key]} and {broker.Id} lead {part} in epoch {role.LeaderEpoch}");
+        }
+        if (seen.Epoch == role.LeaderEpoch && partition.HighWatermark < seen.HighWatermark)
+        {
+            history.Fail($"13: {process.Name} {part}: high watermark back from {seen.HighWatermark} to {partition.HighWatermark}");
+        }
+        if (Array.Exists(role.InSyncReplicas, r => !role.AssignedReplicas.Contains(r)) || !role.InSyncReplicas.Contains(broker.Id))
+        {
+            history.Fail($"15: {process.Name} {part}: in sync are [{string.Join(',', role.InSyncReplicas)}], assigned [{string.Join(',', role.AssignedReplicas)}]");
+        }
+        Committed committed = CommittedOf(part, partition);
+        if (partition.HighWatermark > committed.End)
+        {
+            foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, committed.End, partition.HighWatermark))
+            {
+                committed.Batches[first] = batch;
+            }
+            committed.End = partition.HighWatermark;
+        }
+    }
+
+    private Committed CommittedOf(TopicPart part, Partition partition)
+    {
+        (Guid, int) key = (partition.Topic.Id, partition.Index);
+        if (!_committed.TryGetValue(key, out Committed? committed))
+        {
+            _committed.Add(key, committed = new Committed(part));
+        }
+        return committed;
+    }
+
+    /// <summary>Compares what this replica has below its high watermark, and has not been compared yet, with what was
+    /// committed.</summary>
+    private void Compare(SimProcess process, TopicPart part, Partition partition, Seen seen)
+    {
+        seen.Compared = Math.Min(seen.Compared, partition.Log.LogEndOffset);
+        if (partition.HighWatermark <= seen.Compared || history.IsTainted(part))
+        {
+            return;
+        }
+        Committed committed = CommittedOf(part, partition);
+        if (partition.HighWatermark > committed.End)
+        {
+            history.Fail($"13: {process.Name} {part}: high watermark {partition.HighWatermark}, but only {committed.End} was ever committed by a leader");
+            return;
+        }
+        foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, seen.Compared, partition.HighWatermark))
+        {
+            if (!committed.Batches.TryGetValue(first, out (uint Crc, int Epoch, long Last) other) || other != batch)
+            {
+                history.Fail($"13: {process.Name} {part}: the batch at {first} is {batch}, where {other} was committed");
+                return;
+            }
+        }
+        seen.Compared = partition.HighWatermark;
+    }
+
+    private static List<(long First, (uint Crc, int Epoch, long Last) Batch)> Read(Partition partition, long from, long to)
+    {
+        var found = new List<(long, (uint, int, long))>();
+        from = Math.Max(from, partition.Log.LogStartOffset);
+        while (from < to && partition.Log.Copy(from, 1 << 16, to) is { } bytes)
+        {
+            long before = from;
+            var batches = new BatchCursor(bytes);
+            while (batches.MoveNext())
+            {
+                RecordBatchView batch = batches.Batch;
+                found.Add((batch.BaseOffset, (batch.Crc, batch.PartitionLeaderEpoch, batch.LastOffset)));
+                from = batch.NextOffset;
+            }
+            if (from == before)
+            {
+                break;
+            }
+        }
+        return found;
+    }
+
+    /// <summary>At rest: every partition has its leader, and every broker the same picture of it as the tree.</summary>
+    public void CheckEnd(IEnumerable<TopicPart> parts)
+    {
+        foreach (TopicPart part in parts)
+        {
+            if (cluster.StateOf(part.Topic, part.Partition) is not { } state)
+            {
+                history.Fail($"14: the tree has no state of {part}");
+                continue;
+            }
+            if (state.Leader < 0)
+            {
+                history.Fail($"14: {part} has no leader, though all brokers are up: {state}");
+            }
+            long end = CommittedEndOf(part);
+            foreach (SimBroker broker in cluster.Brokers)
+            {
+                var image = broker.Server!.Metadata.Current.Partition(part.Topic, part.Partition);
+                if (image is null || image.Leader != state.Leader || image.LeaderEpoch != state.LeaderEpoch)
+                {
+                    history.Fail($"14: broker {broker.Id} believes {part} is led by {image?.Leader} in epoch {image?.LeaderEpoch}, the tree has {state}");
+                }
+                Partition? partition = broker.Server.Replicas.Partitions.Find(new TopicPartition(part.Topic, part.Partition));
+                if (state.InSyncReplicas.Contains(broker.Id) && !history.IsTainted(part)
+                    && (partition is null || partition.Log.LogEndOffset < end))
+                {
+                    history.Fail($"3: broker {broker.Id} is in sync for {part} with end {partition?.Log.LogEndOffset}, where {end} was committed");
+                }
+            }
+        }
+    }
+}
