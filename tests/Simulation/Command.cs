@@ -47,15 +47,12 @@ internal sealed class Command
         long steps = 0;
         for (ulong seed = First; seed <= Last; seed++)
         {
-            Console.WriteLine($"seed {seed}");
+            Console.Write($"seed {seed} ");
             Outcome outcome = await new Scenario(seed, TraceFile is not null).RunAsync();
             steps += outcome.Steps;
-            if (First == Last)
-            {
-                Console.WriteLine(
-                    $"{outcome.Steps} steps, {outcome.Acknowledged} records acknowledged, {outcome.Read} read, " +
-                    $"{outcome.LostWithAcks1} lost with acks=1, trace {outcome.Hash:x16}");
-            }
+            Console.WriteLine(
+                $"{outcome.Hash:x16} {outcome.Steps} steps, {outcome.Acknowledged} records acknowledged, {outcome.Read} read, " +
+                $"{outcome.LostWithAcks1} lost with acks=1");
             if (outcome.Failure is not null)
             {
                 failed++;
