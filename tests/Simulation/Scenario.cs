@@ -22,6 +22,7 @@ internal sealed class Scenario
     private readonly List<TopicPart> _parts = [];
     private readonly List<SimProducer> _producers = [];
     private readonly List<SimConsumer> _consumers = [];
+    private SimChurn? _churn;
     private readonly int _replication;
     private readonly bool _losesPower;
 
@@ -69,6 +70,7 @@ internal sealed class Scenario
         _nemesis.End();
         await RunAsync(_world.NowMs + 25_000);
         _producers.ForEach(p => p.Stop());
+        _churn?.Stop();
         await RunAsync(_world.NowMs + 130_000, () => _producers.TrueForAll(p => p.Running.IsCompleted));
         await RunAsync(_world.NowMs + 60_000, AllIsRead);
         if (_history.Failure is null)
@@ -115,6 +117,11 @@ internal sealed class Scenario
         {
             _consumers.Add(new SimConsumer(_cluster, _history, $"consumer-{i}", ++machine, _parts));
         }
+        if (_world.Chance(0.5))
+        {
+            _churn = new SimChurn(_cluster, _history, "churn", ++machine, _replication);
+            _churn.Start();
+        }
         _producers.ForEach(p => p.Start());
         _consumers.ForEach(c => c.Start());
     }
@@ -143,6 +150,7 @@ internal sealed class Scenario
         {
             _history.Fail($"{producer.Name} still waits, two minutes after all was healed");
         }
+        _churn?.CheckEnd();
         _history.CheckEnd(loses1: _replication > 1);
     }
 

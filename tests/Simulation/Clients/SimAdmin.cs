@@ -5,7 +5,7 @@ using Simulation.World;
 namespace Simulation.Clients;
 
 /// <summary>Makes and deletes topics. Not thread-safe.</summary>
-internal sealed class SimAdmin(SimCluster cluster, string name, int machine) : SimClient(cluster, name, machine)
+internal class SimAdmin(SimCluster cluster, string name, int machine) : SimClient(cluster, name, machine)
 {
     protected override Task RunAsync() => Task.CompletedTask;
 

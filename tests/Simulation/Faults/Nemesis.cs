@@ -91,7 +91,6 @@ internal sealed class Nemesis
         {
             broker.LosesPower = LosesPower;
             broker.OperationsToLive = _world.Random.Next(30);
-            Later(2000, 15_000, broker.Start);
         }
     }
 

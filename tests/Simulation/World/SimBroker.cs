@@ -12,6 +12,8 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
 {
     private readonly SimWorld _world = cluster.World;
     private int _lives;
+    private bool _isTorn;
+    private string _operation = "";
 
     public int Id => id;
 
@@ -44,7 +46,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
 
     public void Start()
     {
-        if (IsUp)
+        if (IsUp || _isTorn)
         {
             return;
         }
@@ -105,6 +107,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             {
                 throw new IOException("the process is dead");
             }
+            _operation = what;
             if (what == "sync" && SyncMs > 0)
             {
                 process.BusyUntil = Math.Max(process.BusyUntil, _world.Now) + (long)(_world.Between(0, SyncMs) * SimWorld.TicksPerMs);
@@ -116,29 +119,41 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             {
                 throw new IOException("the process is dead");
             }
-            if (OperationsToLive >= 0 && OperationsToLive-- == 0)
+            _isTorn = OperationsToLive == 0;
+            OperationsToLive--;
+            if (_isTorn && _operation is not ("write" or "replace"))
             {
-                _world.Log($"{process.Name} is killed while it writes");
-                Kill(LosesPower);
+                DieHere(process, $"before the disk's {_operation}");
                 throw new IOException("the process is dead");
             }
         };
-        disk.OnWrite = (_, length) =>
+        disk.OnWrite = (path, length) =>
         {
-            if (OperationsToLive != 0)
+            if (!_isTorn)
             {
                 return length;
             }
-            // The next change kills it; half of this one comes through.
-            return length;
+            int some = _world.Random.Next(length + 1);
+            DieHere(process, $"when {some} of {length} bytes of {path} are written");
+            return some;
         };
+    }
+
+    /// <summary>In the middle of what it does: nothing that it does from here on is to be seen.</summary>
+    private void DieHere(SimProcess process, string where)
+    {
+        _world.Log($"{process.Name} dies {where}");
+        _world.Schedule(null, 0, () => Kill(LosesPower));
+        _world.ScheduleMs(null, _world.Between(100, 10_000), Start);
+        process.Die();
     }
 
     /// <summary>kill -9, or the machine's power fails.</summary>
     public void Kill(bool losesPower)
     {
-        if (Process is { IsDead: false } process)
+        if (Process is { } process && (!process.IsDead || _isTorn))
         {
+            _isTorn = false;
             _world.Log($"{process.Name} is killed{(losesPower ? " by a power failure" : "")}");
             if (losesPower)
             {
