@@ -156,7 +156,7 @@ internal sealed class Scenario
 
     private void LosesPowerOf(int id)
     {
-        foreach (TopicPart part in _parts)
+        foreach (TopicPart part in _cluster.Partitions())
         {
             if (_cluster.StateOf(part.Topic, part.Partition) is { } state
                 && state.InSyncReplicas.All(r => r == id || !_cluster.Brokers[r].IsUp))

@@ -5,6 +5,7 @@ using Broker.Engine.Tests.Storage;
 using Broker.Engine.Timing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Simulation.Checks;
 
 namespace Simulation.World;
 
@@ -102,6 +103,19 @@ internal sealed class SimCluster
     }
 
     public SimProcess? ProcessAt(int port) => port - FirstPort is var id && id >= 0 && id < Brokers.Count ? Brokers[id].Process : null;
+
+    /// <summary>The partitions in the tree.</summary>
+    public IEnumerable<TopicPart> Partitions()
+    {
+        foreach (string topic in Eye.GetChildrenAsync(ClusterPaths.Topics, CancellationToken.None).Result.Children)
+        {
+            GetResult node = Eye.GetAsync(ClusterPaths.Topic(topic), CancellationToken.None).Result;
+            foreach (int partition in ClusterJson.ReadTopic(node.Data).Partitions.Keys)
+            {
+                yield return new TopicPart(topic, partition);
+            }
+        }
+    }
 
     /// <summary>The tree's state of a partition, or null.</summary>
     public PartitionStateNode? StateOf(string topic, int partition)
