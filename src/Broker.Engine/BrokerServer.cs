@@ -303,13 +303,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await StopScheduleAsync().ConfigureAwait(false);
-        Cleaner?.Dispose();
-        Transport.Dispose();
-        ColdReaders.Dispose();
-        Workers.Dispose();
-        Timers.Dispose();
+        await EndThreadsAsync().ConfigureAwait(false);
         if (_opened)
         {
             Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
@@ -319,6 +313,34 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             Logs.Dispose();   // what was locked before the start failed
         }
         LogStopped(Id);
+    }
+
+    private async Task EndThreadsAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await StopScheduleAsync().ConfigureAwait(false);
+        Cleaner?.Dispose();
+        Transport.Dispose();
+        ColdReaders.Dispose();
+        Workers.Dispose();
+        Timers.Dispose();
+    }
+
+    /// <summary>Ends as a killed process does: nobody is told, nothing is flushed or marked, and the session expires in its own
+    /// time.</summary>
+    /// <returns>The session that was left open.</returns>
+    public async Task<ICoordinationSession?> AbandonAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return null;
+        }
+        Transport.Dispose();
+        ICoordinationSession? session = await Membership.AbandonAsync().ConfigureAwait(false);
+        await EndThreadsAsync().ConfigureAwait(false);
+        Logs.Dispose();
+        LogAbandoned(Id);
+        return session;
     }
 
     public async ValueTask DisposeAsync()
@@ -332,6 +354,9 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
     private partial void LogStopped(int id);
+
+    [LoggerMessage(3, LogLevel.Warning, "broker {Id} was ended hard: it has flushed nothing and told nobody", EventName = "Abandoned")]
+    private partial void LogAbandoned(int id);
 }
 
 /// <summary>A broker cannot start; the message is one line for the operator.</summary>

@@ -1,5 +1,6 @@
 using Broker.Engine.Admin;
 using Broker.Engine.Configuration;
+using Broker.Engine.Coordination;
 
 namespace Broker.Engine;
 
@@ -14,6 +15,7 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
     private volatile BrokerServer? _server;
     private volatile BrokerState _state = BrokerState.Stopped;
     private volatile string? _failure;
+    private ICoordinationSession? _abandoned;
 
     public int Id => config.BrokerId;
 
@@ -45,6 +47,11 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
             }
             _state = BrokerState.Starting;
             _failure = null;
+            if (_abandoned is { } before)
+            {
+                _abandoned = null;
+                await before.DisposeAsync().ConfigureAwait(false);   // its registration would be in the way until it expires
+            }
             var server = new BrokerServer(config, environment) { Failed = Fail };
             _server = server;
             try
@@ -76,6 +83,27 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
         _failure = reason;
         _state = BrokerState.Failed;
         failed($"broker {Id}: {reason}");
+    }
+
+    /// <summary>Stops the broker as kill -9 would, while its host lives: the others have to find out.</summary>
+    public async Task KillAsync()
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_server is { } server)
+            {
+                _state = BrokerState.Stopping;
+                _abandoned = await server.AbandonAsync().ConfigureAwait(false);
+                await server.DisposeAsync().ConfigureAwait(false);
+                _server = null;
+                _state = BrokerState.Stopped;
+            }
+        }
+        finally
+        {
+            _changing.Release();
+        }
     }
 
     /// <summary>Stops the broker cleanly.</summary>

@@ -57,7 +57,8 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public Task StartBrokerAsync(int brokerId, CancellationToken cancellationToken) => Open().StartBrokerAsync(brokerId, cancellationToken);
 
-    public Task StopBrokerAsync(int brokerId, CancellationToken cancellationToken) => Open().StopBrokerAsync(brokerId, cancellationToken);
+    public Task StopBrokerAsync(int brokerId, bool hard, CancellationToken cancellationToken) =>
+        Open().StopBrokerAsync(brokerId, hard, cancellationToken);
 
     public Page<TopicSummary> Topics(TopicQuery query) => Open().Topics(query);
 

@@ -19,8 +19,11 @@ public interface IClusterAdmin
     /// <summary>Starts a broker of this host that was stopped.</summary>
     Task StartBrokerAsync(int brokerId, CancellationToken cancellationToken);
 
-    /// <summary>Stops a broker of this host cleanly; the others go on.</summary>
-    Task StopBrokerAsync(int brokerId, CancellationToken cancellationToken);
+    /// <summary>Stops a broker of this host; the others go on.</summary>
+    /// <param name="brokerId">Which.</param>
+    /// <param name="hard">As kill -9 would: nothing is flushed, nobody is told, its session has to expire.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    Task StopBrokerAsync(int brokerId, bool hard, CancellationToken cancellationToken);
 
     // ---- topics
 

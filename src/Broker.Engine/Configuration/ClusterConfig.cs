@@ -27,6 +27,7 @@ internal sealed partial class ClusterConfig
     private volatile IReadOnlyDictionary<string, string> _own = s_none;
     private volatile BrokerConfig _current;
     private long _lastChange = -1;
+    private volatile ICoordinationSession? _session;
 
     public ClusterConfig(BrokerConfig @static, ILogger logger)
     {
@@ -58,6 +59,7 @@ internal sealed partial class ClusterConfig
     /// <summary>Reads everything and follows changes on this session.</summary>
     public async Task FollowAsync(ICoordinationSession session)
     {
+        _session = session;
         await session.WatchAsync(
             ClusterPaths.ConfigChanges, WatchKinds.Children, changed => _ = ReadChangesAsync(session), session.Ended).ConfigureAwait(false);
         ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
@@ -68,6 +70,42 @@ internal sealed partial class ClusterConfig
             _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
         }
         await ReadBrokersAsync(session).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether a topic's values were ever read.</summary>
+    public bool Knows(string topic) => _topics.ContainsKey(topic);
+
+    /// <summary>Reads the values of topics whose partitions this broker is about to hold: the note that they changed may come later
+    /// than the controller's word, and the first batch must not go by the defaults (Kafka: Partition.createLogInAssignedDirectoryId
+    /// reads the tree). When the tree cannot be read what is known stands: the next session reads everything.</summary>
+    public async Task ReadTopicsAsync(IReadOnlyCollection<string> topics)
+    {
+        if (_session is not { } session)
+        {
+            return;
+        }
+        try
+        {
+            await _reading.WaitAsync(session.Ended).ConfigureAwait(false);
+            try
+            {
+                (string Topic, IReadOnlyDictionary<string, string> Values)[] read = await Task.WhenAll(topics.Select(
+                    async t => (t, await ReadAsync(session, ClusterPaths.TopicConfig(t)).ConfigureAwait(false)))).ConfigureAwait(false);
+                foreach ((string topic, IReadOnlyDictionary<string, string> values) in read)
+                {
+                    _topics[topic] = values;
+                    Changed?.Invoke(new ConfigChange(topic, null));
+                }
+            }
+            finally
+            {
+                _reading.Release();
+            }
+        }
+        catch (Exception e) when (e is CoordinationException or OperationCanceledException)
+        {
+            LogFailed(e);
+        }
     }
 
     private static long Sequence(string name) =>

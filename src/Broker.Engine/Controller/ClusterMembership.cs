@@ -94,14 +94,44 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     {
         _self = self;
         ICoordinationSession session = Session;
-        CreateResult created = await session.CreateAsync(
-            ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds()),
-            CreateMode.Ephemeral, cancellationToken).ConfigureAwait(false);
+        CreateResult created = await CreateNodeAsync(session, self, cancellationToken).ConfigureAwait(false);
+        if (created.Error == CoordinationError.NodeExists)
+        {
+            // After kill -9 the session of the life before goes on for a while.
+            LogWaitingForEarlier(_brokerId);
+            await WaitUntilGoneAsync(session, cancellationToken).ConfigureAwait(false);
+            created = await CreateNodeAsync(session, self, cancellationToken).ConfigureAwait(false);
+        }
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
         var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _dialer, _logger);
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
+    }
+
+    private ValueTask<CreateResult> CreateNodeAsync(ICoordinationSession session, BrokerImage self, CancellationToken cancellationToken) =>
+        session.CreateAsync(
+            ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds()),
+            CreateMode.Ephemeral, cancellationToken);
+
+    /// <summary>Waits for the end of this broker's earlier registration, for as long as its session may last.</summary>
+    private async Task WaitUntilGoneAsync(ICoordinationSession session, CancellationToken cancellationToken)
+    {
+        string path = ClusterPaths.Broker(_brokerId);
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IDisposable watch = await session.WatchAsync(
+            path, WatchKinds.Node, _ => gone.TrySetResult(), cancellationToken).ConfigureAwait(false);
+        if ((await session.ExistsAsync(path, cancellationToken).ConfigureAwait(false)).Error == CoordinationError.None)
+        {
+            try
+            {
+                await gone.Task.WaitAsync(_sessionTimeout * 1.5, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                // it lives: the caller says so
+            }
+        }
     }
 
     private void OnSessionEnded()
@@ -148,9 +178,19 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     /// <summary>Leaves the cluster at once: the registration and the session are gone when this returns.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (await AbandonAsync().ConfigureAwait(false) is { } session)
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Goes without a word: the session and with it the registration stay until they expire.</summary>
+    /// <returns>The session, or null when there is none or this was done before.</returns>
+    public async Task<ICoordinationSession?> AbandonAsync()
+    {
         if (_stopping.IsCancellationRequested)
         {
-            return;
+            return null;
         }
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _changing.WaitAsync().ConfigureAwait(false);
@@ -159,14 +199,14 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         {
             await controller.DisposeAsync().ConfigureAwait(false);
         }
-        if (_session is { } session)
-        {
-            await session.DisposeAsync().ConfigureAwait(false);
-        }
+        return _session;
     }
 
     [LoggerMessage(7040, LogLevel.Warning, "the coordination session has expired; the broker returns with a new one", EventName = "SessionExpired")]
     private partial void LogReturning();
+
+    [LoggerMessage(7042, LogLevel.Warning, "broker {Id} is registered already; waiting for that session to end, if it is of an earlier life", EventName = "WaitingForEarlier")]
+    private partial void LogWaitingForEarlier(int id);
 
     [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
     private partial void LogLost(string reason);

@@ -35,7 +35,7 @@ internal sealed class GroupLoader
                     break;
             }
         }
-        catch (MalformedRequestException)
+        catch (Exception e) when (e is MalformedRequestException or UnsupportedVersionException)
         {
             Unknown++;
         }
@@ -56,8 +56,7 @@ internal sealed class GroupLoader
             return;
         }
         var value = new OffsetCommitValue();
-        reader = new KafkaReader(valueBytes, 2, valueBytes.Length - 2);
-        value.Read(ref reader, BinaryPrimitives.ReadInt16BigEndian(valueBytes));
+        ReadValue(value, valueBytes);
         if (!Offsets.TryGetValue(key.Group, out Dictionary<TopicPartition, CommittedOffset>? offsets))
         {
             Offsets.Add(key.Group, offsets = []);
@@ -76,8 +75,18 @@ internal sealed class GroupLoader
             return;
         }
         var value = new GroupMetadataValue();
-        reader = new KafkaReader(valueBytes, 2, valueBytes.Length - 2);
-        value.Read(ref reader, BinaryPrimitives.ReadInt16BigEndian(valueBytes));
+        ReadValue(value, valueBytes);
         Groups[key.Group] = value;
+    }
+
+    /// <exception cref="MalformedRequestException">It is no value of a known version.</exception>
+    private static void ReadValue(IKafkaMessage value, byte[] bytes)
+    {
+        if (bytes.Length < sizeof(short))
+        {
+            throw new MalformedRequestException("a value without a version");
+        }
+        var reader = new KafkaReader(bytes, sizeof(short), bytes.Length - sizeof(short));
+        value.Read(ref reader, BinaryPrimitives.ReadInt16BigEndian(bytes));
     }
 }

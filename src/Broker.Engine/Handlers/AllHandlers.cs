@@ -49,7 +49,7 @@ internal static class AllHandlers
             new DescribeGroupsHandler(broker.Groups),
             new ListGroupsHandler(broker.Groups),
             new DeleteGroupsHandler(broker.Groups),
-            new LeaderAndIsrHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
+            new LeaderAndIsrHandler(broker.Replicas, broker.Config, () => broker.Membership.BrokerEpoch),
             new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
             new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
         ];

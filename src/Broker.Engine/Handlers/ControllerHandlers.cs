@@ -1,3 +1,4 @@
+using Broker.Engine.Configuration;
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
@@ -6,14 +7,31 @@ using Broker.Protocol.Messages;
 namespace Broker.Engine.Handlers;
 
 /// <summary>LeaderAndIsr: takes the roles that the controller gives.</summary>
-internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, Func<long> brokerEpoch)
-    : DirectHandler<LeaderAndIsrRequest, LeaderAndIsrResponse>
+internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig config, Func<long> brokerEpoch)
+    : WorkerHandler<LeaderAndIsrRequest, LeaderAndIsrResponse>
 {
     public override bool IsAdvertised => false;
 
-    protected override LeaderAndIsrResponse Handle(RequestContext context, LeaderAndIsrRequest request) =>
-        BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch())
-            ? new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleBrokerEpoch } : replicas.Apply(request);
+    protected override async ValueTask<LeaderAndIsrResponse> HandleAsync(RequestContext context, LeaderAndIsrRequest request)
+    {
+        if (BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch()))
+        {
+            return new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+        }
+        if (NewTopics(request) is { Length: > 0 } topics)
+        {
+            await config.ReadTopicsAsync(topics).ConfigureAwait(false);
+        }
+        return replicas.Apply(request);
+    }
+
+    /// <summary>Topics whose first log is made now. The full list comes after a broker has read the values of all topics.</summary>
+    private string[] NewTopics(LeaderAndIsrRequest request) =>
+    [
+        .. request.TopicStates
+            .Where(t => request.Type == ReplicaManager.FullRequest ? !config.Knows(t.TopicName) : !replicas.Partitions.Holds(t.TopicName, t.TopicId))
+            .Select(t => t.TopicName),
+    ];
 }
 
 /// <summary>StopReplica: lets replicas go.</summary>

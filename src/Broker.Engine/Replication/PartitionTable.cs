@@ -36,6 +36,9 @@ internal sealed class PartitionTable
 
     public HostedTopic? Find(Guid id) => _byId.GetValueOrDefault(id);
 
+    /// <summary>Whether partitions of this very topic are held, and not of another of its name.</summary>
+    public bool Holds(string name, Guid id) => Find(name) is { } topic && (topic.Id == id || id == Guid.Empty);
+
     public Partition? Find(TopicPartition partition) => Find(partition.Topic)?.Find(partition.Partition);
 
     /// <summary>All partitions held.</summary>

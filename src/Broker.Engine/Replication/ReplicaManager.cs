@@ -21,7 +21,7 @@ internal sealed partial class ReplicaManager
     private int _controllerEpoch;
 
     /// <summary>LeaderAndIsr's type that names all partitions the broker should hold (Kafka: LeaderAndIsrRequest.Type.FULL).</summary>
-    private const sbyte FullRequest = 1;
+    public const sbyte FullRequest = 1;
 
     /// <param name="brokerId">This broker.</param>
     /// <param name="logs">Its logs, open.</param>

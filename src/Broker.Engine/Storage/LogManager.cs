@@ -183,6 +183,10 @@ internal sealed partial class LogManager : IDisposable
                 partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger,
                 new LoadedLog([segment], 0, 0, 0, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
             _logs[partition] = log;
+            lock (_configs)
+            {
+                log.Config = ConfigOf(partition.Topic);   // it may have changed before the log could be found
+            }
             directory.CountLog(1);
             return log;
         }
@@ -226,18 +230,17 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>Gives a topic's logs a changed configuration.</summary>
     public void UpdateConfig(string topic)
     {
-        LogConfig config;
         lock (_configs)
         {
             if (!_configs.ContainsKey(topic))
             {
                 return;   // no log goes by it
             }
-            _configs[topic] = config = _configOf(topic);
-        }
-        foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
-        {
-            log.Config = config;
+            LogConfig config = _configs[topic] = _configOf(topic);
+            foreach (PartitionLog log in _logs.Values.Where(l => l.Partition.Topic == topic))
+            {
+                log.Config = config;
+            }
         }
     }
 

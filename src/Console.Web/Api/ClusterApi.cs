@@ -81,7 +81,7 @@ internal static class ClusterApi
         api.MapPost("/brokers/{id:int}/start", StartAsync).Refuses(404, 503)
             .WithTags("Brokers").WithName("StartBroker").WithSummary("Starts a stopped broker of this host; answers when it serves");
         api.MapPost("/brokers/{id:int}/stop", StopAsync).Refuses(404)
-            .WithTags("Brokers").WithName("StopBroker").WithSummary("Stops a broker of this host cleanly; the others go on");
+            .WithTags("Brokers").WithName("StopBroker").WithSummary("Stops a broker of this host cleanly, or hard as kill -9 would; the others go on");
     }
 
     private static async Task<NoContent> StartAsync(int id, IClusterAdmin admin, CancellationToken cancellationToken)
@@ -90,9 +90,11 @@ internal static class ClusterApi
         return TypedResults.NoContent();
     }
 
-    private static async Task<NoContent> StopAsync(int id, IClusterAdmin admin, CancellationToken cancellationToken)
+    private static async Task<NoContent> StopAsync(
+        int id, [Description("As kill -9 would: nothing is flushed, nobody is told, its session has to expire.")] bool? hard,
+        IClusterAdmin admin, CancellationToken cancellationToken)
     {
-        await admin.StopBrokerAsync(id, cancellationToken);
+        await admin.StopBrokerAsync(id, hard ?? false, cancellationToken);
         return TypedResults.NoContent();
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Broker.Client;
+using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 
@@ -144,6 +145,60 @@ public sealed class ClusterTests
             }
         }
         Assert.Equal(3, cluster.Server(0).Metadata.Current.Brokers.Count);
+    }
+
+    [Fact]
+    public async Task Broker_EndedHard_IsAwayWhenItsSessionExpires_AndReturnsWithItsRecords()
+    {
+        await using ClusterFixture cluster = await ClusterFixture.StartAsync(KeyValuePair.Create("zookeeper.session.timeout.ms", "500"));
+        await cluster.CreateAsync("t", 3);
+        int broker = (cluster.ControllerId + 1) % 3;
+        int led = Enumerable.Range(0, 3).First(p => cluster.Server(broker).Metadata.Current.Partition("t", p)!.Leader == broker);
+        await cluster.ProduceAsync("t", led, "before");
+        await cluster.Cluster.Brokers[broker].KillAsync();
+        await cluster.SeenAsync(image => !image.IsAlive(broker), "the session has expired");
+        Assert.False(File.Exists(Path.Combine(cluster.DataDirectory, $"broker-{broker}", ".kafka_cleanshutdown")));
+        await cluster.StartAsync(broker);
+        await cluster.SeenAsync(image => ClusterFixture.IsServed(image, "t", 3), "all served again");
+        Assert.Equal(1, (await cluster.ProduceAsync("t", led, "after")).Offset);
+    }
+
+    [Fact]
+    public async Task Broker_EndedHardAndStartedAtOnce_DoesNotWaitForItsOldSession()
+    {
+        await using ClusterFixture cluster = await ClusterFixture.StartAsync();
+        await cluster.CreateAsync("t", 3);
+        for (int broker = 0; broker < 3; broker++)
+        {
+            await cluster.Cluster.Brokers[broker].KillAsync();
+            await cluster.StartAsync(broker);
+            await cluster.SeenAsync(image => ClusterFixture.IsServed(image, "t", 3), "all served again");
+        }
+    }
+
+    /// <summary>The note of a topic's values may come later than the controller's word: the first batch must find them.</summary>
+    [Fact]
+    public async Task LeaderAndIsr_NoteOfTheTopicsValuesNotYetHere_LogGoesByThem()
+    {
+        await using ClusterFixture cluster = await ClusterFixture.StartAsync();
+        BrokerServer broker = cluster.Server(0);
+        await broker.Membership.Session.PutAsync(
+            ClusterPaths.TopicConfig("early"), ClusterJson.Config(new Dictionary<string, string> { ["max.message.bytes"] = "77" }), Token);
+        var state = new LeaderAndIsrRequest.LeaderAndIsrPartitionState { Leader = 0, IsNew = true };
+        state.Isr.Add(0);
+        state.Replicas.Add(0);
+        var topic = new LeaderAndIsrRequest.LeaderAndIsrTopicState { TopicName = "early", TopicId = Guid.NewGuid() };
+        topic.PartitionStates.Add(state);
+        var roles = new LeaderAndIsrRequest
+        {
+            ControllerId = cluster.ControllerId,
+            ControllerEpoch = cluster.Server(cluster.ControllerId).Membership.Controller!.Epoch,
+            BrokerEpoch = broker.Membership.BrokerEpoch,
+        };
+        roles.TopicStates.Add(topic);
+        await using KafkaConnection connection = await cluster.ConnectAsync(0);
+        await connection.SendAsync<LeaderAndIsrRequest, LeaderAndIsrResponse>(roles, LeaderAndIsrRequest.HighestVersion, Token);
+        Assert.Equal(77, broker.Replicas.Partitions.Find(new TopicPartition("early", 0))!.Log.Config.MaxMessageBytes);
     }
 
     [Fact]

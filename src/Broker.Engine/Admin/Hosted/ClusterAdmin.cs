@@ -194,7 +194,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         }
     }
 
-    public Task StopBrokerAsync(int brokerId, CancellationToken cancellationToken) => Hosted(brokerId).StopAsync();
+    public Task StopBrokerAsync(int brokerId, bool hard, CancellationToken cancellationToken) =>
+        hard ? Hosted(brokerId).KillAsync() : Hosted(brokerId).StopAsync();
 
     private HostedBroker Hosted(int id) => _cluster.Brokers.FirstOrDefault(b => b.Id == id)
         ?? throw new AdminException("RESOURCE_NOT_FOUND", $"This host has no broker {id}.");

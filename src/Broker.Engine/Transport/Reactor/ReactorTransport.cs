@@ -18,6 +18,7 @@ internal sealed class ReactorTransport : ITransport
     private uint _next;
     private long _expired;
     private bool _started;
+    private bool _disposed;
 
     public ReactorTransport(TransportOptions options, MonotonicClock clock, ILogger logger)
     {
@@ -107,6 +108,11 @@ internal sealed class ReactorTransport : ITransport
 
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
         foreach (Acceptor acceptor in _acceptors)
         {
             acceptor.Dispose();
