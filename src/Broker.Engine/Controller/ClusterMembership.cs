@@ -153,6 +153,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
                 if (_controller is { } old)
                 {
                     await old.DisposeAsync().ConfigureAwait(false);
+                    _controller = null;   // the broker may be stopped before there is another
                 }
                 await OpenAsync(_stopping.Token).ConfigureAwait(false);
                 if (_self is { } self)

@@ -182,8 +182,18 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         {
             _world.Log($"{process.Name} stops");
             IsStarted = false;
-            await server.StopAsync();
-            _world.Log($"{process.Name} has stopped");
+            try
+            {
+                await server.StopAsync();
+                _world.Log($"{process.Name} has stopped");
+            }
+            catch (Exception e)
+            {
+                if (!process.IsDead)
+                {
+                    cluster.OnError($"{process.Name} threw as it stopped: {e.GetType().Name}: {e.Message}", e);
+                }
+            }
             Die(process);
         }
     }
