@@ -29,7 +29,7 @@ internal sealed class BrokerMetrics
         AcceptorBlocked = [.. listeners.Select(_ => Add(new ShareMeter(time, "blocked time", () => 0)))];
         ExpiredConsumerFetches = Add(new CountMeter(time, "requests", () => broker.Fetches?.Expired.Consumers ?? 0));
         ExpiredFollowerFetches = Add(new CountMeter(time, "requests", () => broker.Fetches?.Expired.Followers ?? 0));
-        ExpiredProduces = Add(new Meter(time, "requests"));
+        ExpiredProduces = Add(new CountMeter(time, "requests", () => broker.Produces?.Expired ?? 0));
         SessionEvictions = Add(new CountMeter(time, "evictions", () => broker.Fetches?.Sessions.Evictions ?? 0));
         IsrShrinks = Add(new Meter(time, "shrinks"));
         IsrExpands = Add(new Meter(time, "expands"));

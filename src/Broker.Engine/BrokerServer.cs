@@ -9,6 +9,7 @@ using Broker.Engine.Diagnostics;
 using Broker.Engine.Groups;
 using Broker.Engine.Handlers;
 using Broker.Engine.Handlers.Fetch;
+using Broker.Engine.Handlers.Produce;
 using Broker.Engine.Metadata;
 using Broker.Engine.Network;
 using Broker.Engine.Purgatory;
@@ -75,8 +76,14 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background = new BrokerBackground(Workers, environment.Time, _logger);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
-            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")), environment.Time, environment.Dialer, _logger)
+            TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            new ControllerSetup(Config, environment.NewRandom()), environment.Time, environment.Dialer, _logger)
         { SessionOpened = Config.FollowAsync };
+        ControllerLine = new ControllerLine(
+            Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
+            environment.Dialer, _logger);
+        Membership.ControllerChanged = ControllerLine.Forget;
+        ReplicaAdministration = new ReplicaAdministration(() => Membership.Controller, ControllerLine);
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
         Logs = new LogManager(
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
@@ -86,6 +93,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Transport = environment.NewTransport is { } make ? make(options, Clock)
             : OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
+        ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
@@ -116,9 +124,16 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public ClusterMembership Membership { get; }
 
+    /// <summary>How this broker asks the controller for something.</summary>
+    public ControllerLine ControllerLine { get; }
+
+    public ReplicaAdministration ReplicaAdministration { get; }
+
     public LogManager Logs { get; }
 
     public ITransport Transport { get; }
+
+    public DelayedOperationPurgatory ProducePurgatory { get; }
 
     public DelayedOperationPurgatory FetchPurgatory { get; }
 
@@ -149,6 +164,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     /// <summary>The partitions held; from the start of the logs on.</summary>
     public ReplicaManager Replicas { get; private set; } = null!;
+
+    public ProduceHandler Produces { get; internal set; } = null!;
 
     /// <summary>Cleans compacted logs; from the start of the logs on.</summary>
     public LogCleaner? Cleaner { get; private set; }
@@ -191,7 +208,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             throw new BrokerStartException(e.Message, e);
         }
         _opened = true;
-        Replicas = new ReplicaManager(Id, Logs, Transport.OwnerThreads, _logger);
+        StartReplication();
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
         Logs.Deleting = Cleaner.Forget;
@@ -257,6 +274,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
+        Replicas.Fetchers?.Hurry();
         // A topic made again under its name has another id: what was committed of the old one is not of it.
         if (!ReferenceEquals(before.TopicNames, after.TopicNames))
         {
@@ -279,6 +297,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             TakeDynamicConfig();
             Logs.UpdateConfigs();
         }
+        Membership.Controller?.OnConfigChanged(change.Topic);
     }
 
     /// <summary>Lets what does not look at the configuration by itself go by the dynamic values.</summary>
@@ -294,13 +313,16 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Leaves the cluster, ends the connections, and closes the logs so that they need no recovery.</summary>
-    public async Task StopAsync()
+    /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
+    /// recovery.</summary>
+    /// <param name="alongside">Brokers that stop at the same time.</param>
+    public async Task StopAsync(IReadOnlySet<int> alongside)
     {
         if (Interlocked.Exchange(ref _stopped, 1) != 0)
         {
             return;
         }
+        await HandOverAsync(alongside).ConfigureAwait(false);
         long epoch = Membership.BrokerEpoch;
         await Membership.DisposeAsync().ConfigureAwait(false);
         await EndThreadsAsync().ConfigureAwait(false);
@@ -317,6 +339,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private async Task EndThreadsAsync()
     {
+        await StopReplicationAsync().ConfigureAwait(false);
+        await ControllerLine.DisposeAsync().ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await StopScheduleAsync().ConfigureAwait(false);
         Cleaner?.Dispose();
@@ -345,7 +369,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync().ConfigureAwait(false);
+        await StopAsync(new HashSet<int>()).ConfigureAwait(false);
         _stopping.Dispose();
     }
 

@@ -107,7 +107,8 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
     }
 
     /// <summary>Stops the broker cleanly.</summary>
-    public async Task StopAsync()
+    /// <param name="alongside">Brokers that stop at the same time.</param>
+    public async Task StopAsync(IReadOnlySet<int>? alongside = null)
     {
         await _changing.WaitAsync().ConfigureAwait(false);
         try
@@ -115,6 +116,7 @@ internal sealed class HostedBroker(BrokerConfig config, BrokerEnvironment enviro
             if (_server is { } server)
             {
                 _state = BrokerState.Stopping;
+                await server.StopAsync(alongside ?? new HashSet<int>()).ConfigureAwait(false);
                 await server.DisposeAsync().ConfigureAwait(false);
                 _server = null;
                 _state = BrokerState.Stopped;

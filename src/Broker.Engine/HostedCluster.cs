@@ -134,8 +134,17 @@ public sealed class HostedCluster : IAsyncDisposable
     public bool IsReady => _brokers.Length > 0
         && Array.TrueForAll(_brokers, b => b.IsServing && b.Server is { } server && SeesAll(server.Metadata.Current));
 
-    /// <summary>Stops every broker cleanly.</summary>
-    public async Task StopAsync() => await Task.WhenAll(_brokers.Select(b => b.StopAsync())).ConfigureAwait(false);
+    /// <summary>Stops every broker cleanly. Where no broker of another host is left to take over, nothing changes hands: all are in
+    /// sync as they stop, and any of them can lead when the host starts again.</summary>
+    public async Task StopAsync()
+    {
+        HashSet<int> ids = [.. _brokers.Select(b => b.Id)];
+        if (!_brokers.Any(b => b.Server is { } server && server.Metadata.Current.Brokers.Keys.Any(id => !ids.Contains(id))))
+        {
+            await Task.WhenAll(_brokers.Select(b => b.Server?.Membership.StandDownAsync() ?? Task.CompletedTask)).ConfigureAwait(false);
+        }
+        await Task.WhenAll(_brokers.Select(b => b.StopAsync(ids))).ConfigureAwait(false);
+    }
 
     public async ValueTask DisposeAsync()
     {

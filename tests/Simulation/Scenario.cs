@@ -33,21 +33,19 @@ internal sealed class Scenario
         _history = new History(_world);
         int brokers = 3 + _world.Random.Next(3);
         _losesPower = _world.Chance(0.25);
-        _replication = 1;
+        _replication = _world.Chance(0.2) ? 1 : _world.Chance(0.2) ? 2 : 3;
         var overrides = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["log.segment.bytes"] = _world.Pick(["4096", "16384", "1048576"]),
             ["log.flush.interval.messages"] = _world.Pick(["1", "9223372036854775807"]),
             ["log.index.interval.bytes"] = _world.Pick(["0", "256", "4096"]),
         };
-        _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text))
-        {
-            LosingPower = LosesPowerOf,
-        };
+        _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text));
         _invariants = new Invariants(_cluster, _history);
+        _cluster.LosingPower = _invariants.LosesPower;
         _history.CommittedEndOf = _invariants.CommittedEndOf;
         _nemesis = new Nemesis(_cluster, _losesPower);
-        _world.Log($"seed {seed}: {brokers} brokers, faults: {_nemesis.Kinds}; power {_losesPower}");
+        _world.Log($"seed {seed}: {brokers} brokers, {_replication} replicas, faults: {_nemesis.Kinds}; power {_losesPower}");
         _world.AfterStep = _invariants.Check;
     }
 
@@ -152,17 +150,5 @@ internal sealed class Scenario
         }
         _churn?.CheckEnd();
         _history.CheckEnd(loses1: _replication > 1);
-    }
-
-    private void LosesPowerOf(int id)
-    {
-        foreach (TopicPart part in _cluster.Partitions())
-        {
-            if (_cluster.StateOf(part.Topic, part.Partition) is { } state
-                && state.InSyncReplicas.All(r => r == id || !_cluster.Brokers[r].IsUp))
-            {
-                _history.Taint(part);
-            }
-        }
     }
 }

@@ -74,7 +74,10 @@ internal sealed class TopicAdministration(
         CoordinationError written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
         if (written == CoordinationError.NodeExists)
         {
-            await WaitForDeletionAsync(plan.Name, cancellationToken).ConfigureAwait(false);
+            if (!await WaitForDeletionAsync(plan.Name, cancellationToken).ConfigureAwait(false))
+            {
+                return MadeTopic.Refused(ErrorCode.TopicAlreadyExists, $"Topic '{plan.Name}' is marked for deletion.");
+            }
             written = await WriteAsync(plan.Name, assignment, values, cancellationToken).ConfigureAwait(false);
         }
         return written switch
@@ -101,7 +104,8 @@ internal sealed class TopicAdministration(
 
     /// <summary>A topic that was deleted is gone for clients before it has left the tree: whoever makes it again at once waits
     /// for that.</summary>
-    private async Task WaitForDeletionAsync(string name, CancellationToken cancellationToken)
+    /// <returns>False where a broker with a replica is away: the topic is not gone before it has come back.</returns>
+    private async Task<bool> WaitForDeletionAsync(string name, CancellationToken cancellationToken)
     {
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         string mark = ClusterPaths.DeleteTopic(name);
@@ -122,9 +126,10 @@ internal sealed class TopicAdministration(
             }
             catch (TimeoutException)
             {
-                // a broker with a replica is away: the topic is not gone yet
+                return false;
             }
         }
+        return true;
     }
 
     private static Outcome CheckName(string name, MetadataImage image)
@@ -188,12 +193,6 @@ internal sealed class TopicAdministration(
                 $"Unable to replicate the partition {replicas} time(s): The target replication factor of {replicas} cannot be reached "
                     + $"because only {image.Brokers.Count} broker(s) are registered.");
         }
-        if (replicas > 1)
-        {
-            return Outcome.Refused(
-                ErrorCode.InvalidReplicationFactor,
-                $"Replication factor {replicas} is not supported: this broker keeps one replica of a partition.");
-        }
         return image.Brokers.IsEmpty
             ? Outcome.Refused(ErrorCode.InvalidReplicationFactor, "Replication factor: 1 larger than available brokers: 0.") : Outcome.Done;
     }
@@ -240,9 +239,7 @@ internal sealed class TopicAdministration(
         }
         return replicas.Repeated() is { Count: > 0 } twice
             ? Misassigned($"The manual partition assignment includes the broker {twice.First()} more than once.")
-            : replicas.Length == 1 ? Outcome.Done : Outcome.Refused(
-                ErrorCode.InvalidReplicationFactor,
-                $"Replication factor {replicas.Length} is not supported: this broker keeps one replica of a partition.");
+            : Outcome.Done;
     }
 
     /// <summary>Marks a topic for deletion.</summary>
@@ -279,6 +276,11 @@ internal sealed class TopicAdministration(
                 return new Outcome(ErrorCode.UnknownTopicOrPartition, null);
             }
             TopicAssignment topic = ClusterJson.ReadTopic(node.Data);
+            if (!topic.Adding.IsEmpty || !topic.Removing.IsEmpty)
+            {
+                return Outcome.Refused(
+                    ErrorCode.ReassignmentInProgress, $"A partition reassignment is in progress for the topic '{name}'.");
+            }
             int had = topic.Partitions.Count;
             Outcome checkedCount = CheckGrowth(name, had, totalCount, assignment?.Count);
             if (!checkedCount.IsDone)
@@ -298,6 +300,10 @@ internal sealed class TopicAdministration(
             }
             else
             {
+                if (CheckCounts(totalCount, topic.Partitions[0].Length, image) is { IsDone: false } wrong)
+                {
+                    return wrong;
+                }
                 // As Kafka does, the round goes on from where the first partition lies.
                 int[] order = [.. image.Brokers.Keys.Order()];
                 int start = Math.Max(0, Array.IndexOf(order, topic.Partitions[0][0]));

@@ -25,7 +25,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly Task _running;
-    private KafkaConnection? _connection;
+    private PeerConnection? _connection;
     private int _queued;
 
     /// <param name="broker">Whom to talk to.</param>
@@ -56,16 +56,21 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     public LatencyTimer QueueTimes { get; }
 
     /// <summary>Sends a request, after those before it are answered; not at all when the broker goes.</summary>
-    public void Send<TRequest, TResponse>(TRequest request)
+    /// <param name="request">What to send.</param>
+    /// <param name="answered">Called with the answer, between two requests.</param>
+    public void Send<TRequest, TResponse>(TRequest request, Action<TResponse>? answered = null)
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
         Interlocked.Increment(ref _queued);
-        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), (connection, cancellationToken) =>
-            connection.SendAsync<TRequest, TResponse>(request, TRequest.HighestVersion, cancellationToken)));
+        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), async (connection, cancellationToken) =>
+        {
+            TResponse response = await connection.SendAsync<TRequest, TResponse>(request, cancellationToken).ConfigureAwait(false);
+            answered?.Invoke(response);
+        }));
     }
 
-    private sealed record Queued(long At, Func<KafkaConnection, CancellationToken, Task> Request)
+    private sealed record Queued(long At, Func<PeerConnection, CancellationToken, Task> Request)
     {
         public bool Tried { get; set; }
     }
@@ -105,14 +110,14 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TrySendAsync(Func<KafkaConnection, CancellationToken, Task> request)
+    private async Task<bool> TrySendAsync(Func<PeerConnection, CancellationToken, Task> request)
     {
         using var late = new CancellationTokenSource(_timeout, _dialer.Time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, late.Token);
         try
         {
-            _connection ??= await KafkaConnection.ConnectAsync(
-                _dialer, _endpoint.Host, _endpoint.Port, "controller", _timeout, limit.Token).ConfigureAwait(false);
+            _connection ??= await PeerConnection.ConnectAsync(
+                _dialer, _endpoint, "controller", _timeout, limit.Token).ConfigureAwait(false);
             await request(_connection, limit.Token).ConfigureAwait(false);
             return true;
         }

@@ -1,96 +1,211 @@
 using System.Globalization;
 using Broker.Engine.Coordination;
-using Broker.Engine.Metadata;
+using Broker.Engine.Diagnostics;
+using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
 
-/// <summary>Brokers that come, go, and come back; and who leads when they do.</summary>
+/// <summary>Brokers that come, go, come back, and shut down.</summary>
 internal sealed partial class ClusterController
 {
     private async Task ReadBrokersAsync()
     {
         Dictionary<int, BrokerRegistration> live = await LiveBrokersAsync().ConfigureAwait(false);
-        List<int> gone = [.. _channels.Values.Where(c => live.GetValueOrDefault(c.Broker.Id)?.Epoch != c.Epoch).Select(c => c.Broker.Id)];
-        foreach (int id in gone)
+        HashSet<int> gone = [.. _channels.Keys.Where(id => !live.ContainsKey(id))];
+        HashSet<int> bounced = [.. _channels.Values.Where(c => live.GetValueOrDefault(c.Broker.Id) is { } now && now.Epoch != c.Epoch).Select(c => c.Broker.Id)];
+        HashSet<int> newcomers = [.. live.Keys.Where(id => !_channels.ContainsKey(id)), .. bounced];
+        foreach (int id in gone.Concat(bounced))
         {
             BrokerChannel channel = _channels[id];
             _channels.Remove(id);
+            _offline.Remove(id);
+            _shuttingDown.Remove(id);
             LogBrokerGone(id);
             _ = channel.DisposeAsync().AsTask();   // it may be waiting for a dead socket
         }
-        List<int> come = [.. live.Keys.Where(id => !_channels.ContainsKey(id))];
-        foreach (int id in come)
+        foreach (int id in newcomers)
         {
             _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _dialer, _logger));
             LogBrokerHere(id, live[id].Epoch);
         }
         _lines = [.. _channels.Values];
-        if (gone.Count == 0 && come.Count == 0)
+        if (gone.Count > 0 || newcomers.Count > 0)
         {
-            return;
+            await TakeInAsync(gone, bounced, newcomers).ConfigureAwait(false);
         }
-        // Those that came learn of everything; the others of who is alive, and of what changes below.
-        List<ControlledPartition> all = [.. Shown().SelectMany(t => t.Partitions.Values)];
-        List<ControlledPartition> changed = await ElectLeadersAsync(all).ConfigureAwait(false);
-        // Roles before metadata: a broker that shows itself as a leader leads.
-        foreach (BrokerChannel channel in _channels.Values)
-        {
-            bool isNew = come.Contains(channel.Broker.Id);
-            SendRoles(channel, (isNew ? all : changed).Where(p => p.Replicas.Contains(channel.Broker.Id)), isNew);
-        }
-        SendMetadata(_channels.Values.Where(c => come.Contains(c.Broker.Id)), all);
-        SendMetadata(_channels.Values.Where(c => !come.Contains(c.Broker.Id)), changed);
     }
 
     private async Task<Dictionary<int, BrokerRegistration>> LiveBrokersAsync()
     {
         ChildrenResult ids = await _session.GetChildrenAsync(ClusterPaths.BrokerIds, Stopping).ConfigureAwait(false);
         ids.Error.ThrowIfFailed(ClusterPaths.BrokerIds);
+        GetResult[] nodes = await GetAllAsync([.. ids.Children.Select(name => $"{ClusterPaths.BrokerIds}/{name}")]).ConfigureAwait(false);
         var live = new Dictionary<int, BrokerRegistration>();
-        foreach (string name in ids.Children)
+        for (int i = 0; i < nodes.Length; i++)
         {
-            GetResult node = await _session.GetAsync($"{ClusterPaths.BrokerIds}/{name}", Stopping).ConfigureAwait(false);
-            if (node.Error == CoordinationError.None)
+            if (nodes[i].Error == CoordinationError.None)
             {
-                int id = int.Parse(name, CultureInfo.InvariantCulture);
-                live[id] = ClusterJson.ReadBroker(id, node.Data, node.Stat.Czxid);
+                int id = int.Parse(ids.Children[i], CultureInfo.InvariantCulture);
+                live[id] = ClusterJson.ReadBroker(id, nodes[i].Data, nodes[i].Stat.Czxid);
             }
         }
         return live;
     }
 
-    /// <summary>Gives leaders to partitions without a live one, takes them from those whose last replica is gone, and writes
-    /// what changed.</summary>
-    private async Task<List<ControlledPartition>> ElectLeadersAsync(List<ControlledPartition> partitions)
+    /// <summary>Finds leaders for what brokers that went had led, and for what those that came can lead, and tells everyone.</summary>
+    private async Task TakeInAsync(HashSet<int> gone, HashSet<int> bounced, HashSet<int> newcomers)
     {
-        var changes = new List<(ControlledPartition, PartitionStateNode)>();
-        foreach (ControlledPartition partition in partitions)
+        List<ControlledPartition> all = [.. Shown().SelectMany(t => t.Partitions.Values)];
+        ControllerSender sender = NewSender();
+        if (newcomers.Count > 0)
         {
-            if (Elect(partition) is { } state)
+            // Brokers of Kafka follow no leader that they have not heard of: so all hear of the brokers before they get roles.
+            List<UpdateMetadataRequest.UpdateMetadataTopicState> known = sender.DescribeTopics(all);
+            foreach (BrokerChannel channel in _channels.Values)
             {
-                changes.Add((partition, state));
+                sender.SendMetadata(channel, newcomers.Contains(channel.Broker.Id) ? known : []);
             }
         }
-        return await CommitAsync(changes).ConfigureAwait(false);
+        HashSet<ControlledPartition> fresh = [.. all.Where(p => p.State is null)];
+        // A broker that was away between two looks has lost its leaderships first, and may be elected again then.
+        List<ControlledPartition> changed = await CommitAsync(Elections(all, bounced)).ConfigureAwait(false);
+        var batch = new ControllerBatch();
+        foreach (int id in newcomers)
+        {
+            batch.Welcome(id);
+        }
+        if (gone.Count > 0)
+        {
+            batch.Brokers();
+        }
+        foreach (ControlledPartition partition in all)
+        {
+            bool isTouched = false;
+            foreach (int replica in partition.Replicas)
+            {
+                isTouched |= gone.Contains(replica) || newcomers.Contains(replica);
+                if (newcomers.Contains(replica))
+                {
+                    batch.Roles(partition, [replica]);
+                }
+            }
+            if (isTouched)
+            {
+                batch.Metadata(partition);   // which of its replicas are offline has changed
+            }
+        }
+        Tell(batch, changed.Where(p => !fresh.Contains(p)));
+        Tell(batch, changed.Where(fresh.Contains), isNew: true);
+        batch.Send(sender);
+        await ResumeReassignmentsAsync(p => p.Assignment.Replicas.Any(newcomers.Contains)).ConfigureAwait(false);
+        await ResumeDeletionsAsync(newcomers).ConfigureAwait(false);
     }
 
-    /// <summary>The state a partition should have, or null when it has it.</summary>
-    private PartitionStateNode? Elect(ControlledPartition partition)
+    /// <summary>The states of partitions that are to change as replicas are online now.</summary>
+    /// <param name="partitions">Where to look.</param>
+    /// <param name="lost">Brokers that are here, but have been away: what they led is led by others first.</param>
+    /// <param name="allowUnclean">Whether a replica that is not in sync may lead; null as the topic's configuration says.</param>
+    private List<(ControlledPartition, PartitionStateNode)> Elections(
+        IEnumerable<ControlledPartition> partitions, IReadOnlySet<int>? lost = null, bool? allowUnclean = null)
     {
-        if (partition.State is not { } state)
+        var changes = new List<(ControlledPartition, PartitionStateNode)>();
+        var unclean = new Dictionary<ControlledTopic, bool>();
+        foreach (ControlledPartition partition in partitions)
         {
-            // New: all live replicas are in sync with an empty log.
-            int[] live = [.. partition.Replicas.Where(_channels.ContainsKey)];
-            return live.Length == 0 ? null : new PartitionStateNode(live[0], 0, [.. live], _epoch, 0);
+            bool IsOnlineNow(int broker) => IsOnline(partition, broker);
+            if (partition.State is not { } state)
+            {
+                if (LeaderElection.First(partition.Replicas, IsOnlineNow) is { } first)
+                {
+                    changes.Add((partition, first));
+                }
+                continue;
+            }
+            PartitionStateNode? next = null;
+            if (lost is { Count: > 0 })
+            {
+                next = LeaderElection.Offline(partition.Replicas, state, r => !lost.Contains(r) && IsOnlineNow(r), allowUnclean: false);
+            }
+            bool allow = allowUnclean ?? false;
+            if (allowUnclean is null && !(next ?? state).InSyncReplicas.Any(IsOnlineNow)
+                && !unclean.TryGetValue(partition.Topic, out allow))
+            {
+                allow = _setup.AllowsUnclean(partition.Topic.Name);
+                unclean.Add(partition.Topic, allow);
+            }
+            if ((LeaderElection.Offline(partition.Replicas, next ?? state, IsOnlineNow, allow) ?? next) is { } elected)
+            {
+                CountUnclean(state, elected);
+                changes.Add((partition, elected with { LeaderEpoch = state.LeaderEpoch + 1 }));
+            }
         }
-        if (state.Leader != PartitionImage.NoLeader && _channels.ContainsKey(state.Leader))
+        return changes;
+    }
+
+    private void CountUnclean(PartitionStateNode before, PartitionStateNode after)
+    {
+        if (LeaderElection.IsUnclean(before, after))
         {
-            return null;
+            _metrics.UncleanElections.Mark(1);
         }
-        int leader = partition.Replicas.Where(r => state.InSyncReplicas.Contains(r) && _channels.ContainsKey(r)).FirstOrDefault(PartitionImage.NoLeader);
-        return leader == state.Leader
-            ? null : state with { Leader = leader, LeaderEpoch = state.LeaderEpoch + 1, ControllerEpoch = _epoch };
+    }
+
+    /// <summary>Tells the replicas of partitions that have changed their roles, and everyone how they stand.</summary>
+    private static void Tell(ControllerBatch batch, IEnumerable<ControlledPartition> changed, bool isNew = false)
+    {
+        foreach (ControlledPartition partition in changed)
+        {
+            batch.Roles(partition, partition.Replicas, isNew);
+            batch.Metadata(partition);
+        }
+    }
+
+    private bool IsOnline(ControlledPartition partition, int broker) =>
+        _channels.ContainsKey(broker) && !_shuttingDown.Contains(broker) && HasDisk(partition, broker);
+
+    private bool HasDisk(ControlledPartition partition, int broker) =>
+        !_offline.TryGetValue(broker, out HashSet<ControlledPartition>? lost) || !lost.Contains(partition);
+
+    /// <summary>Takes its leaderships from a broker that is about to stop.</summary>
+    public Task<ControlledShutdownResponse> ShutDownAsync(ControlledShutdownRequest request) => AskAsync(
+        ControllerActivity.ControlledShutdown, () => ShutDownBrokerAsync(request),
+        static () => new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController });
+
+    private async Task<ControlledShutdownResponse> ShutDownBrokerAsync(ControlledShutdownRequest request)
+    {
+        int id = request.BrokerId;
+        if (!_channels.TryGetValue(id, out BrokerChannel? channel))
+        {
+            return new ControlledShutdownResponse { ErrorCode = ErrorCode.BrokerNotAvailable };
+        }
+        if (request.BrokerEpoch >= 0 && request.BrokerEpoch < channel.Epoch)
+        {
+            return new ControlledShutdownResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+        }
+        LogShuttingDown(id);
+        _shuttingDown.Add(id);
+        List<ControlledPartition> here =
+            [.. Shown().SelectMany(t => t.Partitions.Values).Where(p => p.State is not null && p.Replicas.Length > 1 && p.Replicas.Contains(id))];
+        var changes = new List<(ControlledPartition, PartitionStateNode)>();
+        var batch = new ControllerBatch();
+        foreach (ControlledPartition partition in here)
+        {
+            if (partition.State!.Leader != id)
+            {
+                batch.Stop(partition, id, delete: false);
+            }
+            if (LeaderElection.ControlledShutdown(id, partition.Replicas, partition.State, r => IsOnline(partition, r)) is { } next)
+            {
+                changes.Add((partition, next));
+            }
+        }
+        Tell(batch, await CommitAsync(changes).ConfigureAwait(false));
+        batch.Send(NewSender());
+        var response = new ControlledShutdownResponse();
+        response.RemainingPartitions.AddRange(here.Where(p => p.State!.Leader == id).Select(p =>
+            new ControlledShutdownResponse.RemainingPartition { TopicName = p.Topic.Name, PartitionIndex = p.Index }));
+        return response;
     }
 
     [LoggerMessage(7020, LogLevel.Information, "broker {Id} is here, epoch {Epoch}", EventName = "BrokerHere")]
@@ -98,4 +213,7 @@ internal sealed partial class ClusterController
 
     [LoggerMessage(7021, LogLevel.Information, "broker {Id} is gone", EventName = "BrokerGone")]
     private partial void LogBrokerGone(int id);
+
+    [LoggerMessage(7022, LogLevel.Information, "broker {Id} shuts down; others take its leaderships", EventName = "BrokerShutsDown")]
+    private partial void LogShuttingDown(int id);
 }

@@ -4,12 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
 
-/// <summary>Topics that are made, grow, and are deleted.</summary>
+/// <summary>Topics that are made and grow.</summary>
 internal sealed partial class ClusterController
 {
-    /// <summary>State changes in one transaction: far below the megabyte that one may have.</summary>
-    private const int ChangesPerMulti = 500;
-
     /// <summary>Topics that clients see: those that are being deleted are hidden from the moment they are marked.</summary>
     private IEnumerable<ControlledTopic> Shown() => _topics.Values.Where(t => !_deleting.Contains(t.Name));
 
@@ -19,63 +16,120 @@ internal sealed partial class ClusterController
         names.Error.ThrowIfFailed(ClusterPaths.Topics);
         ChildrenResult deleting = await _session.GetChildrenAsync(ClusterPaths.DeleteTopics, Stopping).ConfigureAwait(false);
         _deleting.UnionWith(deleting.Children);
-        foreach (string name in names.Children)
-        {
-            await ReadTopicAsync(name).ConfigureAwait(false);
-        }
+        await ReadTopicsAsync(names.Children).ConfigureAwait(false);
     }
 
     private async Task ReadTopicsAsync()
     {
         ChildrenResult names = await _session.GetChildrenAsync(ClusterPaths.Topics, Stopping).ConfigureAwait(false);
         names.Error.ThrowIfFailed(ClusterPaths.Topics);
-        var added = new List<ControlledPartition>();
-        foreach (string name in names.Children.Where(n => !_topics.ContainsKey(n)))
+        HashSet<string> there = [.. names.Children];
+        foreach (ControlledTopic gone in _topics.Values.Where(t => !there.Contains(t.Name)).ToArray())
         {
-            added.AddRange(await ReadTopicAsync(name).ConfigureAwait(false));
+            Forget(gone);   // taken out of the tree by hand
         }
-        await BringOnlineAsync(added).ConfigureAwait(false);
+        await BringOnlineAsync(await ReadTopicsAsync([.. names.Children.Where(n => !_topics.ContainsKey(n))]).ConfigureAwait(false))
+            .ConfigureAwait(false);
     }
 
     private async Task TopicChangedAsync(string name)
     {
         if (_topics.ContainsKey(name) && !_deleting.Contains(name))
         {
-            await BringOnlineAsync(await ReadTopicAsync(name).ConfigureAwait(false)).ConfigureAwait(false);
+            await BringOnlineAsync(await ReadTopicsAsync([name]).ConfigureAwait(false)).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Reads a topic's node and the state of partitions that were not known.</summary>
-    private async Task<List<ControlledPartition>> ReadTopicAsync(string name)
+    /// <summary>Reads topics' nodes, and the states of partitions that were not known.</summary>
+    private async Task<List<ControlledPartition>> ReadTopicsAsync(IReadOnlyList<string> names)
     {
+        var watches = new Dictionary<string, Task<IDisposable>>(StringComparer.Ordinal);
+        foreach (string name in names.Where(n => !_topics.ContainsKey(n)))
+        {
+            watches[name] = WatchTopicAsync(name).AsTask();
+        }
+        await Task.WhenAll(watches.Values).ConfigureAwait(false);
+        GetResult[] nodes = await GetAllAsync([.. names.Select(ClusterPaths.Topic)]).ConfigureAwait(false);
+        GetResult[] states = await GetAllAsync([.. names.Select(ClusterPaths.Partitions)]).ConfigureAwait(false);
         var added = new List<ControlledPartition>();
-        bool isNew = !_topics.TryGetValue(name, out ControlledTopic? topic);
-        IDisposable? watch = isNew ? await WatchTopicAsync(name).ConfigureAwait(false) : null;
-        GetResult node = await _session.GetAsync(ClusterPaths.Topic(name), Stopping).ConfigureAwait(false);
-        if (node.Error != CoordinationError.None)
+        for (int i = 0; i < names.Count; i++)
         {
-            watch?.Dispose();
-            return added;
+            IDisposable? watch = watches.TryGetValue(names[i], out Task<IDisposable>? made) ? await made.ConfigureAwait(false) : null;
+            if (nodes[i].Error != CoordinationError.None)
+            {
+                watch?.Dispose();
+                continue;
+            }
+            added.AddRange(await TakeTopicAsync(names[i], nodes[i], watch, states[i].Error == CoordinationError.None).ConfigureAwait(false));
         }
+        ControlledPartition[] known = [.. added.Where(p => p.Topic.HasStates)];
+        GetResult[] found = await GetAllAsync([.. known.Select(p => ClusterPaths.PartitionState(p.Topic.Name, p.Index))]).ConfigureAwait(false);
+        for (int i = 0; i < known.Length; i++)
+        {
+            known[i].State = found[i].Error == CoordinationError.None
+                ? ClusterJson.ReadPartitionState(found[i].Data, found[i].Stat.Version) : null;
+        }
+        return added;
+    }
+
+    private async Task<List<ControlledPartition>> TakeTopicAsync(string name, GetResult node, IDisposable? watch, bool hasStates)
+    {
         TopicAssignment assignment = ClusterJson.ReadTopic(node.Data);
-        if (topic is null)
+        if (!_topics.TryGetValue(name, out ControlledTopic? topic))
         {
-            topic = new ControlledTopic(name, assignment.Id, watch!);
+            Guid id = assignment.Id != Guid.Empty ? assignment.Id : await GiveIdAsync(name, node).ConfigureAwait(false);
+            topic = new ControlledTopic(name, id, watch!);
             _topics.Add(name, topic);
+            _names[topic.Id] = name;
         }
+        topic.HasStates |= hasStates;
+        var added = new List<ControlledPartition>();
         foreach ((int index, var replicas) in assignment.Partitions)
         {
             if (!topic.Partitions.ContainsKey(index))
             {
-                var partition = new ControlledPartition(topic, index, replicas);
-                GetResult state = await _session.GetAsync(ClusterPaths.PartitionState(name, index), Stopping).ConfigureAwait(false);
-                partition.State = state.Error == CoordinationError.None
-                    ? ClusterJson.ReadPartitionState(state.Data, state.Stat.Version) : null;
+                var partition = new ControlledPartition(
+                    topic, index,
+                    new ReplicaAssignment(replicas, assignment.Adding.GetValueOrDefault(index, []), assignment.Removing.GetValueOrDefault(index, [])));
                 topic.Partitions.Add(index, partition);
                 added.Add(partition);
+                if (partition.Assignment.IsBeingReassigned)
+                {
+                    _reassigning.Add(partition);
+                }
             }
         }
         return added;
+    }
+
+    /// <summary>A topic that a tool of before Kafka 2.8 made has no id: it gets one (Kafka: setTopicIds).</summary>
+    private async Task<Guid> GiveIdAsync(string name, GetResult node)
+    {
+        while (node.Error == CoordinationError.None)
+        {
+            TopicAssignment assignment = ClusterJson.ReadTopic(node.Data);
+            if (assignment.Id != Guid.Empty)
+            {
+                return assignment.Id;
+            }
+            Guid id = _setup.NewTopicId();
+            MultiResult written = await _session.MultiAsync(
+                [
+                    CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion),
+                    CoordinationOperation.Set(ClusterPaths.Topic(name), ClusterJson.Topic(assignment with { Id = id }), node.Stat.Version),
+                ],
+                Stopping).ConfigureAwait(false);
+            if (written.Error == CoordinationError.None)
+            {
+                return id;
+            }
+            if (written.FailedIndex == 0)
+            {
+                written.Error.ThrowIfFailed(ClusterPaths.ControllerEpoch);
+            }
+            node = await _session.GetAsync(ClusterPaths.Topic(name), Stopping).ConfigureAwait(false);
+        }
+        return Guid.Empty;
     }
 
     private ValueTask<IDisposable> WatchTopicAsync(string name)
@@ -85,7 +139,7 @@ internal sealed partial class ClusterController
             ClusterPaths.Topic(name), WatchKinds.Node,
             e =>
             {
-                if (e.Kind == WatchEventKind.DataChanged)
+                if (e.Kind is WatchEventKind.DataChanged or WatchEventKind.Resynchronize)
                 {
                     Post(ControllerActivity.TopicChange, () => IsCurrent(epoch) ? TopicChangedAsync(name) : Task.CompletedTask);
                 }
@@ -95,103 +149,35 @@ internal sealed partial class ClusterController
 
     private async Task BringOnlineAsync(List<ControlledPartition> partitions)
     {
-        if (partitions.Count == 0)
+        List<ControlledPartition> shown = [.. partitions.Where(p => !_deleting.Contains(p.Topic.Name))];
+        if (shown.Count == 0)
         {
             return;
         }
-        await ElectLeadersAsync(partitions).ConfigureAwait(false);
+        HashSet<ControlledPartition> fresh = [.. shown.Where(p => p.State is null)];
+        List<ControlledPartition> changed = await CommitAsync(Elections(shown)).ConfigureAwait(false);
         // Brokers hold the partitions before clients are told where they are.
-        foreach (BrokerChannel channel in _channels.Values)
-        {
-            SendRoles(channel, partitions.Where(p => p.Replicas.Contains(channel.Broker.Id)), full: false);
-        }
-        SendMetadata(_channels.Values, partitions);
-        LogOnline(partitions.Count, partitions[0].Topic.Name);
+        var batch = new ControllerBatch();
+        Tell(batch, shown.Where(p => !fresh.Contains(p)));
+        Tell(batch, changed.Where(fresh.Contains), isNew: true);
+        batch.Send(NewSender());
+        await ResumeReassignmentsAsync(shown.Contains).ConfigureAwait(false);
+        LogOnline(shown.Count, shown[0].Topic.Name);
     }
 
-    /// <summary>Writes new states on condition that this is still the controller, and takes them over.</summary>
-    private async Task<List<ControlledPartition>> CommitAsync(List<(ControlledPartition Partition, PartitionStateNode State)> changes)
+    private void Forget(ControlledTopic topic)
     {
-        for (int from = 0; from < changes.Count; from += ChangesPerMulti)
+        _topics.Remove(topic.Name);
+        _names.Remove(topic.Id);
+        _deleting.Remove(topic.Name);
+        _reassigning.RemoveWhere(p => p.Topic == topic);
+        foreach (HashSet<ControlledPartition> offline in _offline.Values)
         {
-            List<(ControlledPartition Partition, PartitionStateNode State)> some =
-                changes.GetRange(from, Math.Min(ChangesPerMulti, changes.Count - from));
-            var operations = new List<CoordinationOperation>
-            {
-                CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion),
-            };
-            var parents = new HashSet<string>(StringComparer.Ordinal);
-            foreach ((ControlledPartition partition, PartitionStateNode state) in some)
-            {
-                await AddWriteAsync(operations, parents, partition, state).ConfigureAwait(false);
-            }
-            MultiResult result = await _session.MultiAsync(operations, Stopping).ConfigureAwait(false);
-            result.Error.ThrowIfFailed(ClusterPaths.Topics);
-            Dictionary<string, int> versions = result.Results.ToDictionary(r => r.Path, r => r.Stat.Version, StringComparer.Ordinal);
-            foreach ((ControlledPartition partition, PartitionStateNode state) in some)
-            {
-                partition.State = state with { Version = versions[ClusterPaths.PartitionState(partition.Topic.Name, partition.Index)] };
-            }
-        }
-        return [.. changes.Select(c => c.Partition)];
-    }
-
-    private async Task AddWriteAsync(
-        List<CoordinationOperation> operations, HashSet<string> parents, ControlledPartition partition, PartitionStateNode state)
-    {
-        string topic = partition.Topic.Name;
-        string path = ClusterPaths.PartitionState(topic, partition.Index);
-        byte[] data = ClusterJson.PartitionState(state);
-        if (partition.State is { } known)
-        {
-            operations.Add(CoordinationOperation.Set(path, data, known.Version));
-            return;
-        }
-        string parent = ClusterPaths.Partitions(topic);
-        if (parents.Add(parent)
-            && (await _session.ExistsAsync(parent, Stopping).ConfigureAwait(false)).Error == CoordinationError.NoNode)
-        {
-            operations.Add(CoordinationOperation.Create(parent, default));
-        }
-        operations.Add(CoordinationOperation.Create(ClusterPaths.Partition(topic, partition.Index), default));
-        operations.Add(CoordinationOperation.Create(path, data));
-    }
-
-    private async Task ReadDeletionsAsync()
-    {
-        ChildrenResult names = await _session.GetChildrenAsync(ClusterPaths.DeleteTopics, Stopping).ConfigureAwait(false);
-        names.Error.ThrowIfFailed(ClusterPaths.DeleteTopics);
-        foreach (string name in names.Children)
-        {
-            _deleting.Add(name);
-            await DeleteAsync(name).ConfigureAwait(false);
-            _deleting.Remove(name);
-        }
-    }
-
-    /// <summary>Takes a topic out of the tree, then tells the brokers. One that is away learns of it as it returns, by the full
-    /// list of what it should hold: so no deletion waits, and the name is free again at once.</summary>
-    private async Task DeleteAsync(string name)
-    {
-        await _session.DeleteTreeAsync(
-            ClusterPaths.Topic(name), [CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion)],
-            [ClusterPaths.TopicConfig(name), ClusterPaths.DeleteTopic(name)], Stopping).ConfigureAwait(false);
-        if (!_topics.Remove(name, out ControlledTopic? topic))
-        {
-            return;
+            offline.RemoveWhere(p => p.Topic == topic);
         }
         topic.Watch.Dispose();
-        SendMetadata(_channels.Values, topic.Partitions.Values, isDeletion: true);
-        foreach (BrokerChannel channel in _channels.Values)
-        {
-            SendStop(channel, topic.Partitions.Values.Where(p => p.Replicas.Contains(channel.Broker.Id)));
-        }
-        LogTopicDeleted(name);
     }
 
     [LoggerMessage(7030, LogLevel.Debug, "{Count} partitions of {Topic} and perhaps others are online", EventName = "PartitionsOnline")]
     private partial void LogOnline(int count, string topic);
-
-    [LoggerMessage(7031, LogLevel.Information, "topic {Topic} is deleted", EventName = "TopicDeleted")]
-    private partial void LogTopicDeleted(string topic);
 }

@@ -26,26 +26,33 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
     private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<Guid, string> _names = [];
     private readonly Dictionary<int, BrokerChannel> _channels = [];
     private readonly HashSet<string> _deleting = new(StringComparer.Ordinal);
+    private readonly HashSet<int> _shuttingDown = [];
+    private readonly ControllerSetup _setup;
     private IDisposable? _electionWatch;
     private Task _running = Task.CompletedTask;
     private int _epoch;
     private int _epochVersion;
     private volatile bool _isActive;
     private volatile BrokerChannel[] _lines = [];
+    private int _disposed;
+    private volatile DeletionCounts _deletions = DeletionCounts.None;
 
     /// <param name="brokerId">This broker.</param>
     /// <param name="session">Its session.</param>
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
+    /// <param name="setup">What it goes by.</param>
     /// <param name="metrics">The broker's counts of what its controllers do.</param>
     /// <param name="time">The clock.</param>
     /// <param name="dialer">Opens the lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterController(
-        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerMetrics metrics, TimeProvider time, Dialer dialer,
-        ILogger logger)
+        int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerSetup setup, ControllerMetrics metrics,
+        TimeProvider time, Dialer dialer, ILogger logger)
     {
+        _setup = setup;
         _brokerId = brokerId;
         _session = session;
         _socketTimeout = socketTimeout;
@@ -64,19 +71,55 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <summary>The lines to the brokers while it leads.</summary>
     public IReadOnlyList<BrokerChannel> Lines => _lines;
 
+    /// <summary>The deletions under way.</summary>
+    public DeletionCounts Deletions => _deletions;
+
+    /// <summary>Called when <c>/controller</c> has changed; must not block.</summary>
+    public Action? ControllerChanged { get; init; }
+
     private CancellationToken Stopping => _stopping.Token;
 
     /// <summary>Takes part in the election from now on.</summary>
     public async Task StartAsync()
     {
         _electionWatch = await _session.WatchAsync(
-            ClusterPaths.Controller, WatchKinds.Node, _ => Post(ControllerActivity.ControllerChange, ElectAsync), Stopping).ConfigureAwait(false);
+            ClusterPaths.Controller, WatchKinds.Node,
+            _ =>
+            {
+                ControllerChanged?.Invoke();
+                Post(ControllerActivity.ControllerChange, ElectAsync);
+            },
+            Stopping).ConfigureAwait(false);
         _running = Task.Run(RunAsync);
         Post(ControllerActivity.ControllerChange, ElectAsync);
     }
 
-    private void Post(ControllerActivity activity, Func<Task> work) =>
+    private bool Post(ControllerActivity activity, Func<Task> work) =>
         _events.Writer.TryWrite(new ControllerEvent(activity, work, _metrics.Queued()));
+
+    /// <summary>Has the event loop answer a question; <paramref name="notController"/> answers it where this broker does not
+    /// lead the cluster, or ceases to before it is done.</summary>
+    private async Task<T> AskAsync<T>(ControllerActivity activity, Func<Task<T>> work, Func<T> notController)
+    {
+        if (!_isActive)
+        {
+            return notController();
+        }
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isQueued = Post(activity, async () =>
+        {
+            try
+            {
+                answer.TrySetResult(_isActive ? await work().ConfigureAwait(false) : notController());
+            }
+            finally
+            {
+                answer.TrySetResult(notController());   // where the work failed: the next controller, or this one, is asked again
+            }
+        });
+        using CancellationTokenRegistration stop = Stopping.UnsafeRegister(_ => answer.TrySetResult(notController()), null);
+        return isQueued ? await answer.Task.ConfigureAwait(false) : notController();
+    }
 
     private async Task RunAsync()
     {
@@ -166,21 +209,36 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     private async Task TakeOverAsync()
     {
-        await WatchAsync(ControllerActivity.BrokerChange, ClusterPaths.BrokerIds, ReadBrokersAsync).ConfigureAwait(false);
-        await WatchAsync(ControllerActivity.TopicChange, ClusterPaths.Topics, ReadTopicsAsync).ConfigureAwait(false);
-        await WatchAsync(ControllerActivity.TopicDeletion, ClusterPaths.DeleteTopics, ReadDeletionsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.BrokerChange, ClusterPaths.BrokerIds, WatchKinds.Children, ReadBrokersAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.TopicChange, ClusterPaths.Topics, WatchKinds.Children, ReadTopicsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.TopicDeletion, ClusterPaths.DeleteTopics, WatchKinds.Children, ReadDeletionsAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.IsrChange, ClusterPaths.IsrChanges, WatchKinds.Children, ReadIsrChangesAsync).ConfigureAwait(false);
+        await WatchAsync(ControllerActivity.LogDirChange, ClusterPaths.LogDirEvents, WatchKinds.Children, ReadLogDirEventsAsync).ConfigureAwait(false);
+        await WatchAsync(
+            ControllerActivity.AlterPartitionReassignment, ClusterPaths.Reassignment, WatchKinds.Node, ReadToolReassignmentAsync).ConfigureAwait(false);
+        await WatchAsync(
+            ControllerActivity.ManualLeaderBalance, ClusterPaths.PreferredElection, WatchKinds.Node, ReadPreferredElectionAsync).ConfigureAwait(false);
         await LoadTopicsAsync().ConfigureAwait(false);
         await ReadBrokersAsync().ConfigureAwait(false);
         await ReadDeletionsAsync().ConfigureAwait(false);
+        await ReadIsrChangesAsync().ConfigureAwait(false);
+        await ReadLogDirEventsAsync().ConfigureAwait(false);
+        await ReadToolReassignmentAsync().ConfigureAwait(false);
+        await ReadPreferredElectionAsync().ConfigureAwait(false);
+        StartBalance();
     }
 
-    private async Task WatchAsync(ControllerActivity activity, string path, Func<Task> read)
+    private async Task WatchAsync(ControllerActivity activity, string path, WatchKinds kinds, Func<Task> read)
     {
         int epoch = _epoch;
         _watches.Add(await _session.WatchAsync(
-            path, WatchKinds.Children, _ => Post(activity, () => IsCurrent(epoch) ? read() : Task.CompletedTask), Stopping)
-            .ConfigureAwait(false));
+            path, kinds, _ => Post(activity, () => IsCurrent(epoch) ? read() : Task.CompletedTask), Stopping).ConfigureAwait(false));
     }
+
+    private ControllerSender NewSender() => new(
+        _brokerId, _epoch, _channels, (partition, broker) => _channels.ContainsKey(broker) && HasDisk(partition, broker),
+        topic => topic.Undeleted is not null)
+    { RolesAnswered = OnRolesAnswered, DeletesAnswered = OnDeletesAnswered };
 
     private bool IsCurrent(int epoch) => _isActive && _epoch == epoch;
 
@@ -194,6 +252,14 @@ internal sealed partial class ClusterController : IAsyncDisposable
             topic.Watch.Dispose();
         }
         _topics.Clear();
+        _names.Clear();
+        _reassigning.Clear();
+        _offline.Clear();
+        _hasOffline = false;
+        _shuttingDown.Clear();
+        _deletions = DeletionCounts.None;
+        _balance?.Dispose();
+        _balance = null;
         _deleting.Clear();
         BrokerChannel[] channels = [.. _channels.Values];
         _channels.Clear();
@@ -206,6 +272,10 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
         _electionWatch?.Dispose();
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
@@ -224,4 +294,10 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     [LoggerMessage(7012, LogLevel.Error, "the controller failed to carry out an event", EventName = "EventFailed")]
     private partial void LogEventFailed(Exception exception);
+}
+
+/// <summary>Deletions of topics that are under way, and how many of them wait for a broker that is away. Immutable.</summary>
+internal sealed record DeletionCounts(int Topics, int Replicas, int IneligibleTopics, int IneligibleReplicas)
+{
+    public static readonly DeletionCounts None = new(0, 0, 0, 0);
 }

@@ -18,6 +18,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private readonly int _brokerId;
     private readonly TimeSpan _sessionTimeout;
     private readonly TimeSpan _socketTimeout;
+    private readonly ControllerSetup _setup;
     private readonly TimeProvider _time;
     private readonly Dialer _dialer;
     private readonly ILogger _logger;
@@ -31,13 +32,15 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     /// <param name="brokerId">This broker.</param>
     /// <param name="sessionTimeout">zookeeper.session.timeout.ms.</param>
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
+    /// <param name="setup">What this broker goes by as the controller.</param>
     /// <param name="time">The clock.</param>
     /// <param name="dialer">Opens the controller's lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterMembership(
-        ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, TimeProvider time, Dialer dialer,
-        ILogger logger)
+        ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, ControllerSetup setup, TimeProvider time,
+        Dialer dialer, ILogger logger)
     {
+        _setup = setup;
         _store = store;
         _brokerId = brokerId;
         _sessionTimeout = sessionTimeout;
@@ -60,6 +63,9 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     /// <summary>Called with each new session, before the broker registers on it.</summary>
     public Func<ICoordinationSession, Task>? SessionOpened { get; set; }
+
+    /// <summary>Called when another broker, or none, has become the controller.</summary>
+    public Action? ControllerChanged { get; set; }
 
     /// <summary>Opens the session; the broker is not registered yet.</summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
@@ -104,7 +110,8 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
-        var controller = new ClusterController(_brokerId, session, _socketTimeout, Metrics, _time, _dialer, _logger);
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, _setup, Metrics, _time, _dialer, _logger)
+        { ControllerChanged = ControllerChanged };
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
     }
@@ -173,6 +180,16 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         catch (Exception e) when (e is CoordinationException or ObjectDisposedException)
         {
             LogLost(e.Message);
+        }
+    }
+
+    /// <summary>Takes no part in leading the cluster any more: before all brokers stop, when nobody is left to lead it and nothing
+    /// needs to change hands.</summary>
+    public async Task StandDownAsync()
+    {
+        if (_controller is { } controller)
+        {
+            await controller.DisposeAsync().ConfigureAwait(false);
         }
     }
 

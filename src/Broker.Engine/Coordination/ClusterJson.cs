@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
+using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 
 namespace Broker.Engine.Coordination;
@@ -10,10 +11,30 @@ namespace Broker.Engine.Coordination;
 internal sealed record BrokerRegistration(BrokerImage Broker, long Epoch);
 
 /// <summary>Which replicas a topic's partitions have.</summary>
-internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, ImmutableArray<int>> Partitions);
+internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, ImmutableArray<int>> Partitions)
+{
+    /// <summary>Replicas that a reassignment is adding, by partition (KIP-455).</summary>
+    public ImmutableSortedDictionary<int, ImmutableArray<int>> Adding { get; init; } = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
+
+    /// <summary>Replicas that a reassignment takes away once it is through.</summary>
+    public ImmutableSortedDictionary<int, ImmutableArray<int>> Removing { get; init; } = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
+
+    /// <summary>The same with another assignment of one partition.</summary>
+    public TopicAssignment With(int partition, ReplicaAssignment assignment) => this with
+    {
+        Partitions = Partitions.SetItem(partition, assignment.Replicas),
+        Adding = assignment.Adding.IsEmpty ? Adding.Remove(partition) : Adding.SetItem(partition, assignment.Adding),
+        Removing = assignment.Removing.IsEmpty ? Removing.Remove(partition) : Removing.SetItem(partition, assignment.Removing),
+    };
+}
 
 /// <summary>A partition's state as the controller wrote it.</summary>
-internal sealed record PartitionStateNode(int Leader, int LeaderEpoch, ImmutableArray<int> InSyncReplicas, int ControllerEpoch, int Version);
+internal sealed record PartitionStateNode(
+    int Leader, int LeaderEpoch, ImmutableArray<int> InSyncReplicas, int ControllerEpoch, int Version)
+{
+    /// <summary>Whether the leader was not in sync as it was elected, and has not yet said that it has recovered (KIP-704).</summary>
+    public bool IsRecovering { get; init; }
+}
 
 /// <summary>The data of the tree's nodes, in Kafka's own JSON (Kafka: ZkData). Reading throws <see cref="JsonException"/> or
 /// <see cref="FormatException"/> for what is not. Stateless.</summary>
@@ -72,35 +93,112 @@ internal static class ClusterJson
         json.WriteNumber("kraftControllerEpoch", -1);
     });
 
+    public static int ReadController(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("brokerid").GetInt32();
+    }
+
+    /// <summary>The partitions that a note of /isr_change_notification names.</summary>
+    public static IReadOnlyList<TopicPartition> ReadPartitions(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return
+        [
+            .. document.RootElement.GetProperty("partitions").EnumerateArray()
+                .Select(p => new TopicPartition(p.GetProperty("topic").GetString()!, p.GetProperty("partition").GetInt32())),
+        ];
+    }
+
     public static byte[] Topic(TopicAssignment topic) => Write(json =>
     {
-        json.WriteStartObject("removing_replicas");
-        json.WriteEndObject();
-        json.WriteStartObject("partitions");
-        foreach ((int partition, ImmutableArray<int> replicas) in topic.Partitions)
+        WriteReplicas(json, "removing_replicas", topic.Removing);
+        WriteReplicas(json, "partitions", topic.Partitions);
+        json.WriteString("topic_id", Uuids.Format(topic.Id));
+        WriteReplicas(json, "adding_replicas", topic.Adding);
+        json.WriteNumber("version", 3);
+    });
+
+    private static void WriteReplicas(Utf8JsonWriter json, string name, ImmutableSortedDictionary<int, ImmutableArray<int>> replicas)
+    {
+        json.WriteStartObject(name);
+        foreach ((int partition, ImmutableArray<int> ids) in replicas)
         {
             json.WriteStartArray(partition.ToString(CultureInfo.InvariantCulture));
-            WriteAll(json, replicas);
+            WriteAll(json, ids);
             json.WriteEndArray();
         }
         json.WriteEndObject();
-        json.WriteString("topic_id", Uuids.Format(topic.Id));
-        json.WriteStartObject("adding_replicas");
-        json.WriteEndObject();
-        json.WriteNumber("version", 3);
-    });
+    }
 
     public static TopicAssignment ReadTopic(ReadOnlyMemory<byte> data)
     {
         using var document = JsonDocument.Parse(data);
-        var partitions = ImmutableSortedDictionary.CreateBuilder<int, ImmutableArray<int>>();
-        foreach (JsonProperty one in document.RootElement.GetProperty("partitions").EnumerateObject())
-        {
-            partitions[int.Parse(one.Name, CultureInfo.InvariantCulture)] = ReadInts(one.Value);
-        }
-        Guid id = document.RootElement.TryGetProperty("topic_id", out JsonElement text) && Uuids.TryParse(text.GetString(), out Guid parsed)
+        JsonElement root = document.RootElement;
+        Guid id = root.TryGetProperty("topic_id", out JsonElement text) && Uuids.TryParse(text.GetString(), out Guid parsed)
             ? parsed : Guid.Empty;
-        return new TopicAssignment(id, partitions.ToImmutable());
+        return new TopicAssignment(id, ReadReplicas(root, "partitions"))
+        {
+            Adding = ReadReplicas(root, "adding_replicas"),
+            Removing = ReadReplicas(root, "removing_replicas"),
+        };
+    }
+
+    /// <summary>Replicas by partition; none where the node has no such field, as one of before KIP-455.</summary>
+    private static ImmutableSortedDictionary<int, ImmutableArray<int>> ReadReplicas(JsonElement root, string name)
+    {
+        var replicas = ImmutableSortedDictionary.CreateBuilder<int, ImmutableArray<int>>();
+        if (root.TryGetProperty(name, out JsonElement given))
+        {
+            foreach (JsonProperty one in given.EnumerateObject())
+            {
+                replicas[int.Parse(one.Name, CultureInfo.InvariantCulture)] = ReadInts(one.Value);
+            }
+        }
+        return replicas.ToImmutable();
+    }
+
+    /// <summary>What Kafka's tools of before 2.4 write to have replicas moved.</summary>
+    public static byte[] Reassignment(IEnumerable<KeyValuePair<TopicPartition, ImmutableArray<int>>> partitions) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteStartArray("partitions");
+        foreach ((TopicPartition partition, ImmutableArray<int> replicas) in partitions)
+        {
+            json.WriteStartObject();
+            json.WriteString("topic", partition.Topic);
+            json.WriteNumber("partition", partition.Partition);
+            json.WriteStartArray("replicas");
+            WriteAll(json, replicas);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
+    public static IReadOnlyList<KeyValuePair<TopicPartition, ImmutableArray<int>>> ReadReassignment(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return
+        [
+            .. document.RootElement.GetProperty("partitions").EnumerateArray().Select(p => KeyValuePair.Create(
+                new TopicPartition(p.GetProperty("topic").GetString()!, p.GetProperty("partition").GetInt32()),
+                ReadInts(p.GetProperty("replicas")))),
+        ];
+    }
+
+    /// <summary>A broker's note that one of its disks has failed.</summary>
+    public static byte[] LogDirEvent(int broker) => Write(json =>
+    {
+        json.WriteNumber("version", 1);
+        json.WriteNumber("broker", broker);
+        json.WriteNumber("event", 1);
+    });
+
+    public static int ReadLogDirEvent(ReadOnlyMemory<byte> data)
+    {
+        using var document = JsonDocument.Parse(data);
+        return document.RootElement.GetProperty("broker").GetInt32();
     }
 
     public static byte[] PartitionState(PartitionStateNode state) => Write(json =>
@@ -112,6 +210,10 @@ internal static class ClusterJson
         json.WriteStartArray("isr");
         WriteAll(json, state.InSyncReplicas);
         json.WriteEndArray();
+        if (state.IsRecovering)
+        {
+            json.WriteNumber("leader_recovery_state", 1);
+        }
     });
 
     public static PartitionStateNode ReadPartitionState(ReadOnlyMemory<byte> data, int version)
@@ -120,7 +222,10 @@ internal static class ClusterJson
         JsonElement root = document.RootElement;
         return new PartitionStateNode(
             root.GetProperty("leader").GetInt32(), root.GetProperty("leader_epoch").GetInt32(),
-            ReadInts(root.GetProperty("isr")), root.GetProperty("controller_epoch").GetInt32(), version);
+            ReadInts(root.GetProperty("isr")), root.GetProperty("controller_epoch").GetInt32(), version)
+        {
+            IsRecovering = root.TryGetProperty("leader_recovery_state", out JsonElement recovery) && recovery.GetInt32() == 1,
+        };
     }
 
     public static byte[] Config(IEnumerable<KeyValuePair<string, string>> entries) => Write(json =>

@@ -8,6 +8,10 @@ internal static class ClusterPaths
     public const string Controller = "/controller";
     public const string ControllerEpoch = "/controller_epoch";
     public const string DeleteTopics = "/admin/delete_topics";
+    public const string IsrChanges = "/isr_change_notification";
+    public const string LogDirEvents = "/log_dir_event_notification";
+    public const string Reassignment = "/admin/reassign_partitions";
+    public const string PreferredElection = "/admin/preferred_replica_election";
     public const string ConfigChanges = "/config/changes";
     public const string ConfigChangePrefix = "/config/changes/config_change_";
     public const string ProducerIdBlock = "/latest_producer_id_block";
@@ -20,7 +24,7 @@ internal static class ClusterPaths
     public static readonly string[] Persistent =
     [
         BrokerIds, Topics, "/brokers/seqid", DeleteTopics, ConfigChanges, "/config/topics",
-        "/config/brokers", "/config/clients", "/config/users", "/config/ips", "/isr_change_notification", "/log_dir_event_notification",
+        "/config/brokers", "/config/clients", "/config/users", "/config/ips", IsrChanges, LogDirEvents,
     ];
 
     public static string Broker(int id) => $"{BrokerIds}/{id}";

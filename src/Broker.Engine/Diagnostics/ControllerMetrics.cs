@@ -10,6 +10,17 @@ internal enum ControllerActivity
     BrokerChange = 2,
     TopicChange = 3,
     TopicDeletion = 4,
+    AlterPartitionReassignment = 5,
+    AutoLeaderBalance = 6,
+    ManualLeaderBalance = 7,
+    ControlledShutdown = 8,
+    IsrChange = 9,
+    LeaderAndIsrResponseReceived = 10,
+    LogDirChange = 11,
+    ControllerShutdown = 12,
+    UncleanLeaderElectionEnable = 13,
+    TopicUncleanLeaderElectionEnable = 14,
+    ListPartitionReassignment = 15,
 }
 
 /// <summary>ControllerStats and ControllerEventManager of a broker, over all its terms as controller. Thread-safe.</summary>
@@ -18,12 +29,17 @@ internal sealed class ControllerMetrics
     /// <summary>Kafka's timers, with the activity that each times; those without one are of events that do not happen here.</summary>
     private static readonly (string Name, ControllerActivity? Of)[] s_timers =
     [
-        ("AutoLeaderBalance", null), ("ControlledShutdown", null), ("ControllerChange", ControllerActivity.ControllerChange),
-        ("ControllerShutdown", null), ("IsrChange", null), ("LeaderAndIsrResponseReceived", null),
-        ("LeaderElection", ControllerActivity.BrokerChange), ("ListPartitionReassignment", null), ("LogDirChange", null),
-        ("ManualLeaderBalance", null), ("PartitionReassignment", null), ("TopicChange", ControllerActivity.TopicChange),
-        ("TopicDeletion", ControllerActivity.TopicDeletion), ("TopicUncleanLeaderElectionEnable", null),
-        ("UncleanLeaderElectionEnable", null), ("UpdateFeatures", null),
+        ("AutoLeaderBalance", ControllerActivity.AutoLeaderBalance), ("ControlledShutdown", ControllerActivity.ControlledShutdown),
+        ("ControllerChange", ControllerActivity.ControllerChange), ("ControllerShutdown", ControllerActivity.ControllerShutdown),
+        ("IsrChange", ControllerActivity.IsrChange),
+        ("LeaderAndIsrResponseReceived", ControllerActivity.LeaderAndIsrResponseReceived),
+        ("LeaderElection", ControllerActivity.BrokerChange),
+        ("ListPartitionReassignment", ControllerActivity.ListPartitionReassignment), ("LogDirChange", ControllerActivity.LogDirChange),
+        ("ManualLeaderBalance", ControllerActivity.ManualLeaderBalance),
+        ("PartitionReassignment", ControllerActivity.AlterPartitionReassignment), ("TopicChange", ControllerActivity.TopicChange),
+        ("TopicDeletion", ControllerActivity.TopicDeletion),
+        ("TopicUncleanLeaderElectionEnable", ControllerActivity.TopicUncleanLeaderElectionEnable),
+        ("UncleanLeaderElectionEnable", ControllerActivity.UncleanLeaderElectionEnable), ("UpdateFeatures", null),
     ];
 
     private readonly Dictionary<ControllerActivity, LatencyTimer> _byActivity = [];

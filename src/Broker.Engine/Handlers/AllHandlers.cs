@@ -19,9 +19,11 @@ internal static class AllHandlers
             new FetchOptions(
                 broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots")),
             new Random(broker.Id));
+        broker.Produces = new ProduceHandler(
+            broker.Replicas, broker.Metadata, broker.ProducePurgatory, broker.Transport, broker.Clock);
         return
         [
-            new ProduceHandler(broker.Replicas, broker.Metadata, broker.Transport, broker.Clock),
+            broker.Produces,
             broker.Fetches,
             new ListOffsetsHandler(broker.Replicas, broker.Metadata),
             new OffsetForLeaderEpochHandler(broker.Replicas, broker.Metadata),
@@ -52,6 +54,11 @@ internal static class AllHandlers
             new LeaderAndIsrHandler(broker.Replicas, broker.Config, () => broker.Membership.BrokerEpoch),
             new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
             new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
+            new AlterPartitionHandler(() => broker.Membership.Controller),
+            new ControlledShutdownHandler(() => broker.Membership.Controller),
+            new ElectLeadersHandler(broker.ReplicaAdministration, broker.Waits),
+            new AlterPartitionReassignmentsHandler(broker.ReplicaAdministration),
+            new ListPartitionReassignmentsHandler(broker.ReplicaAdministration),
         ];
     }
 }

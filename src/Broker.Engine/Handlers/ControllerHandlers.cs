@@ -1,4 +1,5 @@
 using Broker.Engine.Configuration;
+using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
@@ -64,6 +65,27 @@ internal sealed class UpdateMetadataHandler(MetadataCache metadata, ReplicaManag
         metadata.Apply(request);
         return new UpdateMetadataResponse();
     }
+}
+
+/// <summary>AlterPartition: changes in-sync replicas where this broker is the controller.</summary>
+internal sealed class AlterPartitionHandler(Func<ClusterController?> controller)
+    : WorkerHandler<AlterPartitionRequest, AlterPartitionResponse>
+{
+    protected override async ValueTask<AlterPartitionResponse> HandleAsync(RequestContext context, AlterPartitionRequest request) =>
+        controller() is { } active
+            ? await active.AlterPartitionAsync(request, context.Version).ConfigureAwait(false)
+            : new AlterPartitionResponse { ErrorCode = ErrorCode.NotController };
+}
+
+/// <summary>ControlledShutdown: takes its leaderships from a broker that is about to stop.</summary>
+internal sealed class ControlledShutdownHandler(Func<ClusterController?> controller)
+    : WorkerHandler<ControlledShutdownRequest, ControlledShutdownResponse>
+{
+    protected override async ValueTask<ControlledShutdownResponse> HandleAsync(
+        RequestContext context, ControlledShutdownRequest request) =>
+        controller() is { } active
+            ? await active.ShutDownAsync(request).ConfigureAwait(false)
+            : new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController };
 }
 
 /// <summary>A controller's request for an earlier life of this broker must not be carried out (KIP-380).</summary>

@@ -19,6 +19,11 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
 
     private const short LeaderEpochVersion = 4;
 
+    /// <summary>First version whose clients understand OFFSET_NOT_AVAILABLE.</summary>
+    private const short OffsetNotAvailableVersion = 5;
+
+    private const sbyte ReadCommitted = 1;
+
     /// <summary>Replica id of a tool that wants to see beyond the high watermark (Kafka: DEBUGGING_REPLICA_ID).</summary>
     private const int DebuggingReplica = -2;
 
@@ -35,7 +40,7 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
                 var id = new TopicPartition(topic.Name, asked.PartitionIndex);
                 results.Partitions.Add(twice.Contains(id)
                     ? new() { PartitionIndex = asked.PartitionIndex, ErrorCode = ErrorCode.InvalidRequest }
-                    : Find(id, asked, request.ReplicaId, context.Version));
+                    : Find(id, asked, request, context.Version));
             }
             response.Topics.Add(results);
         }
@@ -43,7 +48,7 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
     }
 
     private ListOffsetsResponse.ListOffsetsPartitionResponse Find(
-        TopicPartition id, ListOffsetsRequest.ListOffsetsPartition asked, int replicaId, short version)
+        TopicPartition id, ListOffsetsRequest.ListOffsetsPartition asked, ListOffsetsRequest request, short version)
     {
         var answer = new ListOffsetsResponse.ListOffsetsPartitionResponse { PartitionIndex = id.Partition };
         if (replicas.Partitions.Find(id) is not { } partition)
@@ -52,7 +57,7 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
             return answer;
         }
         answer.ErrorCode = partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch);
-        if (answer.ErrorCode == ErrorCode.None && !partition.Role.IsLeader && replicaId != DebuggingReplica)
+        if (answer.ErrorCode == ErrorCode.None && !partition.Role.IsLeader && request.ReplicaId != DebuggingReplica)
         {
             answer.ErrorCode = ErrorCode.NotLeaderOrFollower;
         }
@@ -66,7 +71,7 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
         }
         try
         {
-            Fill(answer, partition, asked.Timestamp);
+            Fill(answer, partition, asked.Timestamp, request, version);
         }
         catch (IOException)
         {
@@ -90,14 +95,24 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
         _ => int.MaxValue,
     };
 
-    private static void Fill(ListOffsetsResponse.ListOffsetsPartitionResponse answer, Partition partition, long timestamp)
+    private static void Fill(
+        ListOffsetsResponse.ListOffsetsPartitionResponse answer, Partition partition, long timestamp, ListOffsetsRequest request, short version)
     {
         PartitionLog log = partition.Log;
+        PartitionRole role = partition.Role;
+        long end = request.ReplicaId >= 0 ? log.LogEndOffset
+            : request.IsolationLevel == ReadCommitted ? partition.LastStableOffset : partition.HighWatermark;
+        // A new leader that does not know yet how far its followers are might name an offset that lies before what an earlier one
+        // has named (KIP-207).
+        bool lags = request.ReplicaId < 0 && role.IsLeader && end < role.EpochStartOffset;
         switch (timestamp)
         {
+            case Latest when !lags:
+                answer.Offset = end;
+                answer.LeaderEpoch = role.LeaderEpoch;
+                break;
             case Latest:
-                answer.Offset = partition.HighWatermark;
-                answer.LeaderEpoch = partition.Role.LeaderEpoch;
+                answer.ErrorCode = NotAvailable(version);
                 break;
             case Earliest or EarliestLocal:
                 answer.Offset = log.LogStartOffset;
@@ -107,13 +122,20 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
                 break;   // nothing is tiered: -1
             default:
                 TimestampAndOffset? found = timestamp == MaxTimestamp ? log.FindMaxTimestamp() : log.FindByTimestamp(timestamp);
-                if (found is { } record && record.Offset < partition.HighWatermark)
+                if (found is { } record && record.Offset < end)
                 {
                     answer.Offset = record.Offset;
                     answer.Timestamp = record.TimestampMs;
                     answer.LeaderEpoch = log.Epochs.EpochFor(record.Offset);
                 }
+                else if (lags)
+                {
+                    answer.ErrorCode = NotAvailable(version);
+                }
                 break;
         }
     }
+
+    private static ErrorCode NotAvailable(short version) =>
+        version >= OffsetNotAvailableVersion ? ErrorCode.OffsetNotAvailable : ErrorCode.LeaderNotAvailable;
 }

@@ -4,36 +4,28 @@ using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Replication;
 
-/// <summary>This broker's role in a partition, as the controller last set it. Immutable.</summary>
-/// <param name="Leader">The leader's broker id, -1 for none.</param>
-/// <param name="LeaderEpoch">Rises with every election.</param>
-/// <param name="PartitionEpoch">Version of the partition's state in the tree.</param>
-/// <param name="IsLeader">Whether it is this broker.</param>
-/// <param name="AssignedReplicas">All replicas; the first is the preferred leader.</param>
-/// <param name="InSyncReplicas">Those that have all acknowledged records.</param>
-internal sealed record PartitionRole(
-    int Leader, int LeaderEpoch, int PartitionEpoch, bool IsLeader, int[] AssignedReplicas, int[] InSyncReplicas)
-{
-    public static readonly PartitionRole None = new(-1, -1, -1, IsLeader: false, [], []);
-}
-
 /// <summary>
-/// A partition that this broker holds a replica of: its log, its role and its high watermark. The owner thread appends; any
-/// thread may read. After Kafka's Partition. Thread-safe.
+/// A partition that this broker holds a replica of: its log and its role. A leader's owner thread appends, a follower's fetcher
+/// does; any thread may read. This part holds the state and appends; the others lead and follow. After Kafka's Partition.
+/// Thread-safe.
 /// </summary>
-internal sealed class Partition
+internal sealed partial class Partition
 {
-    private readonly Lock _roleLock = new();
-    private PartitionRole _role = PartitionRole.None;
-    private long _highWatermark;
+    /// <summary>acks of a producer that waits for all in-sync replicas.</summary>
+    public const short AllReplicas = -1;
 
-    public Partition(HostedTopic topic, int index, PartitionLog log, int ownerThread, long highWatermark)
+    private readonly Lock _roleLock = new();
+    private readonly ReplicationContext _context;
+    private PartitionRole _role = PartitionRole.None;
+
+    public Partition(HostedTopic topic, int index, PartitionLog log, int ownerThread, long highWatermark, ReplicationContext context)
     {
         Topic = topic;
         Index = index;
         Log = log;
         OwnerThread = ownerThread;
-        _highWatermark = Math.Clamp(highWatermark, log.LogStartOffset, log.LogEndOffset);
+        _context = context;
+        log.AdvanceHighWatermark(highWatermark);
     }
 
     public HostedTopic Topic { get; }
@@ -50,54 +42,33 @@ internal sealed class Partition
     public PartitionRole Role => Volatile.Read(ref _role);
 
     /// <summary>Below it every record is on all in-sync replicas: what consumers may see.</summary>
-    public long HighWatermark => Volatile.Read(ref _highWatermark);
+    public long HighWatermark => Log.HighWatermark;
 
     /// <summary>Below it no transaction is open: what read_committed consumers may see.</summary>
-    public long LastStableOffset => HighWatermark;
+    public long LastStableOffset => Log.LastStableOffset;
 
-    /// <summary>Fetches that wait for the log to grow.</summary>
+    /// <summary>Fetches that wait for the log to grow, or for the high watermark.</summary>
     public WatchList FetchWatchers { get; } = new();
 
     /// <summary>Produces that wait for the high watermark.</summary>
     public WatchList ProduceWatchers { get; } = new();
 
-    /// <summary>Takes the role the controller gives; false when it is older than the one held.</summary>
-    /// <returns>Whether the role was taken, and whether this broker became leader by it.</returns>
-    public (bool Taken, bool BecameLeader) SetRole(PartitionRole role)
-    {
-        lock (_roleLock)
-        {
-            if (role.LeaderEpoch < _role.LeaderEpoch
-                || (role.LeaderEpoch == _role.LeaderEpoch && role.PartitionEpoch < _role.PartitionEpoch))
-            {
-                return (false, false);
-            }
-            bool became = role.IsLeader && (!_role.IsLeader || role.LeaderEpoch > _role.LeaderEpoch);
-            if (became)
-            {
-                Log.Epochs.Assign(role.LeaderEpoch, Log.LogEndOffset);
-            }
-            Volatile.Write(ref _role, role);
-            if (role.IsLeader)
-            {
-                AdvanceHighWatermark(role);
-            }
-            return (true, became);
-        }
-    }
+    /// <summary>Deletions of records that wait for the replicas' logs to begin later.</summary>
+    public WatchList DeleteWatchers { get; } = new();
 
     /// <summary>Appends a client's batch, if this broker leads.</summary>
-    public AppendResult AppendAsLeader(Span<byte> records, short produceVersion, long nowMs)
+    public AppendResult AppendAsLeader(Span<byte> records, short produceVersion, long nowMs, short acks)
     {
         PartitionRole role = Role;
-        if (!role.IsLeader)
+        if (CheckAppend(role, acks) is var error && error != ErrorCode.None)
         {
-            return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
+            return AppendResult.Failed(error, null);
         }
         AppendResult result = Log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
+        result.LeaderEpoch = role.LeaderEpoch;
         if (result.Error == ErrorCode.None && !result.IsDuplicate)
         {
-            AdvanceHighWatermark(role);
+            AdvanceAfterAppend();
         }
         return result;
     }
@@ -106,43 +77,44 @@ internal sealed class Partition
     public AppendResult AppendFromCoordinator(Span<byte> batch, long nowMs)
     {
         PartitionRole role = Role;
-        if (!role.IsLeader)
+        if (CheckAppend(role, AllReplicas) is var error && error != ErrorCode.None)
         {
-            return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
+            return AppendResult.Failed(error, null);
         }
         AppendResult result = Log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+        result.LeaderEpoch = role.LeaderEpoch;
         if (result.Error == ErrorCode.None)
         {
-            AdvanceHighWatermark(role);
+            AdvanceAfterAppend();
         }
         return result;
     }
+
+    /// <summary>Waits until all in-sync replicas have what was appended.</summary>
+    /// <param name="requiredOffset">The offset after the last record.</param>
+    /// <param name="leaderEpoch">The epoch in which it was appended.</param>
+    /// <param name="timeoutMs">How long.</param>
+    public ValueTask<ErrorCode> WhenReplicatedAsync(long requiredOffset, int leaderEpoch, long timeoutMs)
+    {
+        if (IsDecided(requiredOffset, leaderEpoch, out ErrorCode error) || _context.ProducePurgatory is not { } purgatory)
+        {
+            return new(error);
+        }
+        var wait = new ReplicatedWait(this, requiredOffset, leaderEpoch);
+        purgatory.TryCompleteElseWatch(wait, [ProduceWatchers], timeoutMs);
+        return new(wait.Done);
+    }
+
+    private ErrorCode CheckAppend(PartitionRole role, short acks) =>
+        !role.IsLeader ? ErrorCode.NotLeaderOrFollower
+        : acks == AllReplicas && IsUnderMinIsr(role) ? ErrorCode.NotEnoughReplicas : ErrorCode.None;
 
     /// <summary>Lets what waits for the log or the high watermark see the change. Outside any lock.</summary>
     public void Wake()
     {
         FetchWatchers.CheckAndComplete();
         ProduceWatchers.CheckAndComplete();
-    }
-
-    /// <summary>With one in-sync replica the high watermark is the log's end.</summary>
-    private void AdvanceHighWatermark(PartitionRole role)
-    {
-        if (role.InSyncReplicas.Length > 1)
-        {
-            return;
-        }
-        long end = Log.LogEndOffset;
-        long seen = Volatile.Read(ref _highWatermark);
-        while (seen < end)
-        {
-            long was = Interlocked.CompareExchange(ref _highWatermark, end, seen);
-            if (was == seen)
-            {
-                return;
-            }
-            seen = was;
-        }
+        DeleteWatchers.CheckAndComplete();
     }
 
     /// <summary>Whether a request that names a leader epoch may be served (trap 39; Kafka Partition.checkCurrentLeaderEpoch).</summary>
@@ -152,4 +124,33 @@ internal sealed class Partition
         return requested < 0 || requested == current ? ErrorCode.None
             : requested < current ? ErrorCode.FencedLeaderEpoch : ErrorCode.UnknownLeaderEpoch;
     }
+
+    /// <summary>Takes the role the controller gives; not when it is older than the one held. The caller has stopped fetching for
+    /// the partition and calls <see cref="Wake"/> afterwards.</summary>
+    public RoleChange SetRole(PartitionRole asked)
+    {
+        lock (_roleLock)
+        {
+            PartitionRole held = _role;
+            if (asked.LeaderEpoch < held.LeaderEpoch
+                || (asked.LeaderEpoch == held.LeaderEpoch && asked.PartitionEpoch < held.PartitionEpoch))
+            {
+                return new RoleChange(IsTaken: false, held, held);
+            }
+            PartitionRole taken = asked.IsLeader ? Lead(held, asked) : Follow(asked);
+            return new RoleChange(IsTaken: true, held, taken);
+        }
+    }
+}
+
+/// <summary>What a role given did.</summary>
+/// <param name="IsTaken">False for one that is older than the one held.</param>
+/// <param name="Before">The role before.</param>
+/// <param name="After">The role now.</param>
+internal readonly record struct RoleChange(bool IsTaken, PartitionRole Before, PartitionRole After)
+{
+    /// <summary>A reign began: the first, or one of another epoch.</summary>
+    public bool BecameLeader => IsTaken && After.IsLeader && (!Before.IsLeader || After.LeaderEpoch > Before.LeaderEpoch);
+
+    public bool Resigned => IsTaken && Before.IsLeader && !After.IsLeader;
 }

@@ -29,6 +29,9 @@ internal struct AppendResult
     public long ConversionTicks;
     public int TemporaryBytes;
 
+    /// <summary>The leader epoch in which it was appended.</summary>
+    public int LeaderEpoch;
+
     /// <summary>The batch was there already: nothing was appended.</summary>
     public bool IsDuplicate;
 

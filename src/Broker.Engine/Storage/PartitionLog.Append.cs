@@ -72,6 +72,10 @@ internal sealed partial class PartitionLog
             {
                 return _isFailed ? StorageError() : AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);
             }
+            if (leaderEpoch != _reignEpoch && _reignEpoch != AnyEpoch)
+            {
+                return AppendResult.Failed(ErrorCode.NotLeaderOrFollower, null);   // the role changed meanwhile
+            }
             if (facts.HasProducerId && !facts.IsControl && CheckProducer(facts, out AppendResult refused))
             {
                 return refused;
@@ -124,14 +128,14 @@ internal sealed partial class PartitionLog
         {
             Epochs.Assign(leaderEpoch, baseOffset);
         }
-        if ((baseOffset == _active.BaseOffset || Epochs.IsChanged) && !_isBeginning)
-        {
-            _isBeginning = true;
-            _background.Run(_beginFiles);
-        }
+        MaybeBeginFiles(baseOffset);
         if (facts.HasProducerId && !TryTrackProducer(batch, facts, baseOffset, lastOffset))
         {
             return StorageError();
+        }
+        if (_isAlone)
+        {
+            RaiseHighWatermark(lastOffset + 1);
         }
         if (lastOffset - _recoveryPoint >= config.FlushMessages)
         {
@@ -146,6 +150,15 @@ internal sealed partial class PartitionLog
             Records = facts.Count,
             Bytes = batch.Length,
         };
+    }
+
+    private void MaybeBeginFiles(long baseOffset)
+    {
+        if ((baseOffset == _active.BaseOffset || Epochs.IsChanged) && !_isBeginning)
+        {
+            _isBeginning = true;
+            _background.Run(_beginFiles);
+        }
     }
 
     private AppendResult StorageError() =>

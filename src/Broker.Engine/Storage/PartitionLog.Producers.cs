@@ -77,6 +77,7 @@ internal sealed partial class PartitionLog
     {
         Producers.LoadNewest(_logStartOffset, offset, _clock.UnixMs);
         ProducerReplay.Read(_segments, Producers, offset);
+        Producers.Transactions?.OnHighWatermark(_highWatermark);
         Producers.TakeSnapshot(offset, sync: false);
     }
 

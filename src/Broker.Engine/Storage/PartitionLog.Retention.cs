@@ -147,6 +147,7 @@ internal sealed partial class PartitionLog
             return;
         }
         Volatile.Write(ref _logStartOffset, offset);
+        RaiseHighWatermark(offset);
         if (_recoveryPoint < offset)
         {
             Volatile.Write(ref _recoveryPoint, offset);

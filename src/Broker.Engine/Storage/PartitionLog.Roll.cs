@@ -118,6 +118,8 @@ internal sealed partial class PartitionLog
         {
             if (offset >= _logEndOffset)
             {
+                // A reign of this broker without a batch has an entry at the end, which the leader may not have.
+                Epochs.TruncateFromEnd(_logEndOffset);
                 return;
             }
             if (offset <= _segments[0].BaseOffset)
@@ -140,6 +142,7 @@ internal sealed partial class PartitionLog
             Volatile.Write(ref _logEndOffset, offset);
             Volatile.Write(ref _recoveryPoint, Math.Min(_recoveryPoint, offset));
             Volatile.Write(ref _logStartOffset, Math.Min(_logStartOffset, offset));
+            LowerHighWatermark(offset);
             Epochs.TruncateFromEnd(offset);
             RebuildProducers(offset);
             Drop(dropped, delayMs: 0);
@@ -170,6 +173,7 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _logEndOffset, offset);
         Volatile.Write(ref _logStartOffset, offset);
         Volatile.Write(ref _recoveryPoint, offset);
+        Volatile.Write(ref _highWatermark, offset);
         Epochs.Clear();
         Producers.StartAt(offset);
         Remove(dropped, delayMs: 0);

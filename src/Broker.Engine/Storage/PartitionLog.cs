@@ -54,6 +54,7 @@ internal sealed partial class PartitionLog : IDisposable
         _active = loaded.Segments[^1];
         _logEndOffset = loaded.LogEndOffset;
         _logStartOffset = loaded.LogStartOffset;
+        _highWatermark = loaded.LogStartOffset;
         _recoveryPoint = loaded.RecoveryPoint;
         Epochs = loaded.Epochs;
         Producers = loaded.Producers;

@@ -34,7 +34,7 @@ internal sealed class GroupFixture : IDisposable
             new LogManagerOptions { BrokerId = 0, ClusterId = "AAAAAAAAAAAAAAAAAAAAAA", Directories = [_directory.Root] },
             PhysicalDisk.Instance, _ => LogConfig.Default, _clock, new Background(), new Random(1), NullLogger.Instance);
         _logs.Open();
-        Replicas = new ReplicaManager(0, _logs, 0, NullLogger.Instance);
+        Replicas = new ReplicaManager(new ReplicationContext(0, _clock), _logs, 0, NullLogger.Instance);
         MakeTopic(InternalTopics.ConsumerOffsets);
         MakeTopic("orders");
         Options = options ?? new GroupOptions { InitialRebalanceDelayMs = 0 };

@@ -73,10 +73,14 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>Makes a topic of a name of its own.</summary>
-    public async Task<TestTopic> NewTopicAsync(int partitions = 1, params (string Key, string Value)[] configs)
+    public Task<TestTopic> NewTopicAsync(int partitions = 1, params (string Key, string Value)[] configs) =>
+        NewReplicatedTopicAsync(partitions, replicas: 1, configs);
+
+    /// <summary>Makes a topic of a name of its own with several replicas.</summary>
+    public async Task<TestTopic> NewReplicatedTopicAsync(int partitions, short replicas, params (string Key, string Value)[] configs)
     {
         string name = $"t{Interlocked.Increment(ref _topics)}";
-        var topic = new CreateTopicsRequest.CreatableTopic { Name = name, NumPartitions = partitions, ReplicationFactor = 1 };
+        var topic = new CreateTopicsRequest.CreatableTopic { Name = name, NumPartitions = partitions, ReplicationFactor = replicas };
         foreach ((string key, string value) in configs)
         {
             topic.Configs.Add(new() { Name = key, Value = value });

@@ -15,6 +15,7 @@ internal sealed class Invariants(SimCluster cluster, History history)
     private readonly Dictionary<(Guid Topic, int Partition, int Epoch), int> _leaders = [];
     private readonly Dictionary<int, int> _controllers = [];
     private readonly Dictionary<(SimProcess, Guid, int), Seen> _seen = [];
+    private readonly HashSet<(TopicPart Part, int Broker)> _weak = [];
 
     /// <summary>What all in-sync replicas had, by batch.</summary>
     private sealed class Committed(TopicPart part)
@@ -103,7 +104,20 @@ internal sealed class Invariants(SimCluster cluster, History history)
         {
             history.Fail($"15: {process.Name} {part}: in sync are [{string.Join(',', role.InSyncReplicas)}], assigned [{string.Join(',', role.AssignedReplicas)}]");
         }
+        if (_weak.Count > 0)
+        {
+            _weak.RemoveWhere(w => w.Part == part && !role.InSyncReplicas.Contains(w.Broker));
+        }
         Committed committed = CommittedOf(part, partition);
+        if (seen.Epoch != role.LeaderEpoch && !history.IsTainted(part))
+        {
+            if (partition.Log.LogEndOffset < committed.End)
+            {
+                history.Fail(
+                    $"3: {process.Name} leads {part} in epoch {role.LeaderEpoch} with end {partition.Log.LogEndOffset}, where {committed.End} was committed");
+            }
+            CompareTo(process, part, partition, committed, seen.Compared, committed.End);
+        }
         if (partition.HighWatermark > committed.End)
         {
             foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, committed.End, partition.HighWatermark))
@@ -139,7 +153,13 @@ internal sealed class Invariants(SimCluster cluster, History history)
             history.Fail($"13: {process.Name} {part}: high watermark {partition.HighWatermark}, but only {committed.End} was ever committed by a leader");
             return;
         }
-        foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, seen.Compared, partition.HighWatermark))
+        CompareTo(process, part, partition, committed, seen.Compared, partition.HighWatermark);
+        seen.Compared = partition.HighWatermark;
+    }
+
+    private void CompareTo(SimProcess process, TopicPart part, Partition partition, Committed committed, long from, long to)
+    {
+        foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, from, to))
         {
             if (!committed.Batches.TryGetValue(first, out (uint Crc, int Epoch, long Last) other) || other != batch)
             {
@@ -147,7 +167,24 @@ internal sealed class Invariants(SimCluster cluster, History history)
                 return;
             }
         }
-        seen.Compared = partition.HighWatermark;
+    }
+
+    /// <summary>A machine loses its power: what its replicas had not synced may be gone. Where no other in-sync replica has it,
+    /// it is lost.</summary>
+    public void LosesPower(int id)
+    {
+        foreach (TopicPart part in cluster.Partitions())
+        {
+            if (cluster.StateOf(part.Topic, part.Partition) is not { } state || !state.InSyncReplicas.Contains(id))
+            {
+                continue;
+            }
+            _weak.Add((part, id));
+            if (state.InSyncReplicas.All(r => _weak.Contains((part, r))))
+            {
+                history.Taint(part);
+            }
+        }
     }
 
     private static List<(long First, (uint Crc, int Epoch, long Last) Batch)> Read(Partition partition, long from, long to)
@@ -187,6 +224,11 @@ internal sealed class Invariants(SimCluster cluster, History history)
                 history.Fail($"14: {part} has no leader, though all brokers are up: {state}");
             }
             long end = CommittedEndOf(part);
+            IReadOnlyList<int> replicas = cluster.ReplicasOf(part);
+            if (replicas.Any(r => !state.InSyncReplicas.Contains(r)))
+            {
+                history.Fail($"15: {part} is held by [{string.Join(',', replicas)}], but in sync are only [{string.Join(',', state.InSyncReplicas)}]");
+            }
             foreach (SimBroker broker in cluster.Brokers)
             {
                 var image = broker.Server!.Metadata.Current.Partition(part.Topic, part.Partition);
@@ -195,6 +237,12 @@ internal sealed class Invariants(SimCluster cluster, History history)
                     history.Fail($"14: broker {broker.Id} believes {part} is led by {image?.Leader} in epoch {image?.LeaderEpoch}, the tree has {state}");
                 }
                 Partition? partition = broker.Server.Replicas.Partitions.Find(new TopicPartition(part.Topic, part.Partition));
+                if (partition is not null && !history.IsTainted(part)
+                    && (partition.Log.LogEndOffset != end || partition.HighWatermark != end))
+                {
+                    history.Fail(
+                        $"13: broker {broker.Id} {part}: end {partition.Log.LogEndOffset}, high watermark {partition.HighWatermark}, committed {end}, at rest");
+                }
                 if (state.InSyncReplicas.Contains(broker.Id) && !history.IsTainted(part)
                     && (partition is null || partition.Log.LogEndOffset < end))
                 {

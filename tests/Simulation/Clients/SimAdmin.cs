@@ -20,7 +20,7 @@ internal class SimAdmin(SimCluster cluster, string name, int machine) : SimClien
         };
         if (replication > 1)
         {
-            one.Configs.Add(new() { Name = "min.insync.replicas", Value = (replication - 1).ToString(CultureInfo.InvariantCulture) });
+            one.Configs.Add(new() { Name = "min.insync.replicas", Value = Math.Min(2, replication - 1).ToString(CultureInfo.InvariantCulture) });
         }
         request.Topics.Add(one);
         CreateTopicsResponse? response = await TrySendAsync<CreateTopicsRequest, CreateTopicsResponse>(

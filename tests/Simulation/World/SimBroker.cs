@@ -184,7 +184,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             IsStarted = false;
             try
             {
-                await server.StopAsync();
+                await server.StopAsync(new HashSet<int>());
                 _world.Log($"{process.Name} has stopped");
             }
             catch (Exception e)

@@ -70,7 +70,9 @@ internal sealed class SimCluster
         ["num.recovery.threads.per.data.dir"] = "1",
         ["log.cleaner.enable"] = "false",
         ["offsets.topic.num.partitions"] = "2",
-        ["offsets.topic.replication.factor"] = "1",
+        ["offsets.topic.replication.factor"] = "3",
+        ["replica.lag.time.max.ms"] = "4000",
+        ["replica.socket.timeout.ms"] = "5000",
         ["log.initial.task.delay.ms"] = "1000",
         ["log.flush.scheduler.interval.ms"] = "2000",
         ["log.flush.offset.checkpoint.interval.ms"] = "3000",
@@ -115,6 +117,14 @@ internal sealed class SimCluster
                 yield return new TopicPart(topic, partition);
             }
         }
+    }
+
+    /// <summary>The replicas that a partition is assigned to.</summary>
+    public IReadOnlyList<int> ReplicasOf(TopicPart part)
+    {
+        GetResult node = Eye.GetAsync(ClusterPaths.Topic(part.Topic), CancellationToken.None).Result;
+        return node.Error == CoordinationError.None
+            && ClusterJson.ReadTopic(node.Data).Partitions.TryGetValue(part.Partition, out var replicas) ? replicas : [];
     }
 
     /// <summary>The tree's state of a partition, or null.</summary>

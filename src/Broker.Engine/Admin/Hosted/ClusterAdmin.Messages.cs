@@ -9,6 +9,9 @@ namespace Broker.Engine.Admin.Hosted;
 /// <summary>Reading, following and producing records.</summary>
 internal sealed partial class ClusterAdmin
 {
+    /// <summary>Milliseconds that a message of the console's waits for its replicas.</summary>
+    private const long ReplicatedWithinMs = 30_000;
+
     private const int LimitMax = 1_000;
     private const int ScanBytesMax = 64 * 1024 * 1024;
     private const int TailBatchMax = 200;
@@ -140,7 +143,7 @@ internal sealed partial class ClusterAdmin
         return new TailBatch(messages, skipped);
     }
 
-    public Task<ProducedMessage> ProduceAsync(NewMessage message, CancellationToken cancellationToken)
+    public async Task<ProducedMessage> ProduceAsync(NewMessage message, CancellationToken cancellationToken)
     {
         int count = Known(message.Topic).Partitions.Length;
         if (InternalTopics.Contains(message.Topic))
@@ -156,19 +159,28 @@ internal sealed partial class ClusterAdmin
             throw new AdminException("UNSUPPORTED_COMPRESSION_TYPE", $"There is no codec '{message.Compression}'.");
         }
         long now = _cluster.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        AppendResult result = Append(partition, message, codec, now);
+        ErrorCode error = result.Error != ErrorCode.None
+            ? result.Error : await partition.WhenReplicatedAsync(result.LastOffset + 1, result.LeaderEpoch, ReplicatedWithinMs).ConfigureAwait(false);
+        return error == ErrorCode.None
+            ? new ProducedMessage(message.Topic, index, result.BaseOffset, message.Timestamp ?? DateTimeOffset.FromUnixTimeMilliseconds(now))
+            : throw new AdminException(error.Name(), result.ErrorMessage ?? error.Name());
+    }
+
+    private static AppendResult Append(Replication.Partition partition, NewMessage message, CompressionCodec codec, long now)
+    {
         using var builder = new RecordBatchBuilder(BatchTools.Current.Codecs);
         builder.Begin(new RecordBatchOptions { Codec = codec });
         builder.Append(
             message.Timestamp?.ToUnixTimeMilliseconds() ?? now, message.Key, message.Value,
             [.. message.Headers.Select(h => new RecordHeader(Encoding.UTF8.GetBytes(h.Key), h.Value))]);
-        AppendResult result = partition.AppendAsLeader(builder.Finish().Span, ProduceRequest.HighestVersion, now);
-        partition.Wake();
+        AppendResult result = partition.AppendAsLeader(
+            builder.Finish().Span, ProduceRequest.HighestVersion, now, Replication.Partition.AllReplicas);
         if (result.Error == ErrorCode.None)
         {
             partition.Topic.Metrics.Produced(result.Records, result.Bytes);
         }
-        return result.Error == ErrorCode.None
-            ? Task.FromResult(new ProducedMessage(message.Topic, index, result.BaseOffset, message.Timestamp ?? DateTimeOffset.FromUnixTimeMilliseconds(now)))
-            : throw new AdminException(result.Error.Name(), result.ErrorMessage ?? result.Error.Name());
+        partition.Wake();
+        return result;
     }
 }

@@ -17,7 +17,7 @@ internal static class BrokerKeys
         - controlled.shutdown.max.retries | Int | 3 | Medium | R |  |  | a partition has one replica here, so there is no leader to move before a stop
         - controlled.shutdown.retry.backoff.ms | Long | 5000 | Medium | R |  |  | a partition has one replica here, so there is no leader to move before a stop
         ! create.topic.policy.class.name | Class | ~ | Low | R |  |  | Java classes cannot be loaded, and ignoring a policy would allow what it forbids
-        + default.replication.factor | Int | 1 | Medium | R |  |  | Replicas of a partition of a topic that is made without a count. Only 1 is served.
+        + default.replication.factor | Int | 1 | Medium | R |  |  | Replicas of a partition of a topic that is made without a count.
         + delete.topic.enable | Boolean | true | High | R |  |  | Whether topics may be deleted.
         - initial.broker.registration.timeout.ms | Int | 60000 | Medium | R |  |  | a broker registers at once
         + max.request.partition.size.limit | Int | 2000 | Medium | R | >=1 |  | Most partitions that one DescribeTopicPartitions is answered with.

@@ -24,7 +24,7 @@ internal sealed partial class FetchHandler
         {
             int bytes = Math.Min(target.BytesMax, left);
             // Whether the fetch may be answered is looked at when it is; here only what may lie on the disk counts.
-            if (bytes > 0 && target.Replica is { Role.IsLeader: true, Log: { } log } && target.FetchOffset < log.LogEndOffset)
+            if (bytes > 0 && target.Replica is { Log: { } log } && target.FetchOffset < log.LogEndOffset)
             {
                 left -= bytes;
                 if (log.WouldBlock(target.FetchOffset, bytes))

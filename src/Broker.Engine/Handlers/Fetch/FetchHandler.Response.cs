@@ -59,8 +59,8 @@ internal sealed partial class FetchHandler
 
     private int Fill(FetchOperation operation, ref FetchTarget target, FetchResponse.PartitionData data, int left, bool nothingYet)
     {
-        ErrorCode error = Check(target, operation, out long end);
-        data.ErrorCode = error;
+        ReadCheck check = Check(target, operation);
+        data.ErrorCode = check.Error;
         data.HighWatermark = -1;
         data.LastStableOffset = -1;
         data.LogStartOffset = -1;
@@ -70,7 +70,7 @@ internal sealed partial class FetchHandler
         data.SnapshotId = null;
         data.AbortedTransactions = null;
         data.Records = Broker.Protocol.Wire.Records.Empty;
-        if (error != ErrorCode.None)
+        if (check.Error != ErrorCode.None)
         {
             target.Replica?.Topic.Metrics.FetchFailed();
             Hint(operation, target, data);
@@ -81,10 +81,19 @@ internal sealed partial class FetchHandler
         data.LastStableOffset = replica.LastStableOffset;
         data.LogStartOffset = replica.Log.LogStartOffset;
         data.AbortedTransactions = operation.IsReadCommitted ? s_noneAborted : null;
+        if (operation.IsFollowerFetch && replica.Role.Follower(operation.ReplicaId) is { } follower)
+        {
+            follower.ToldHighWatermark = data.HighWatermark;
+        }
+        if (check.Divergence is var (epoch, endOffset))
+        {
+            data.DivergingEpoch = new() { Epoch = epoch, EndOffset = endOffset };
+            return 0;
+        }
         int limit = Math.Min(target.BytesMax, left);
         LogSlice slice = default;
-        if (target.FetchOffset < end && (limit > 0 || nothingYet)
-            && !replica.Log.TryRead(target.FetchOffset, limit, end, nothingYet, out slice))
+        if (target.FetchOffset < check.End && (limit > 0 || nothingYet)
+            && !replica.Log.TryRead(target.FetchOffset, limit, check.End, nothingYet, out slice))
         {
             data.ErrorCode = ErrorCode.OffsetOutOfRange;   // the log was cut between the check and the read
             return 0;
@@ -99,10 +108,36 @@ internal sealed partial class FetchHandler
             else
             {
                 data.Records = new Broker.Protocol.Wire.Records(slice.File, slice.Position, slice.Length);
+                if (operation.IsReadCommitted)
+                {
+                    AddAborted(data, replica, target.FetchOffset, check.End);
+                }
             }
         }
-        replica.Topic.Metrics.Fetched(slice.Length);
+        if (operation.IsFollowerFetch)
+        {
+            replica.Topic.Metrics.Fetched(0);
+            _replicas.Partitions.AllTopics.Mark(Diagnostics.TopicMeter.ReplicationBytesOut, slice.Length);
+        }
+        else
+        {
+            replica.Topic.Metrics.Fetched(slice.Length);
+        }
         return slice.Length;
+    }
+
+    /// <summary>Names the aborted transactions whose records a read_committed consumer must leave out.</summary>
+    private static void AddAborted(FetchResponse.PartitionData data, Partition replica, long from, long end)
+    {
+        List<Storage.Index.AbortedTransaction> aborted = replica.Log.CollectAborted(from, end);
+        if (aborted.Count > 0)
+        {
+            data.AbortedTransactions = [.. aborted.Select(a => new FetchResponse.AbortedTransaction
+            {
+                ProducerId = a.ProducerId,
+                FirstOffset = a.FirstOffset,
+            })];
+        }
     }
 
     /// <summary>Keeps what the session was told; false when that is nothing new.</summary>

@@ -75,8 +75,13 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
             Return(operation);
             throw;
         }
-        operation.ReplicaId = operation.Request.ReplicaState is { } state ? state.ReplicaId : operation.Request.ReplicaId;
+        (operation.ReplicaId, operation.ReplicaEpoch) = operation.Request.ReplicaState is { } state
+            ? (state.ReplicaId, state.ReplicaEpoch) : (operation.Request.ReplicaId, -1);
         EnterContext(operation);
+        if (operation.IsFollowerFetch && operation.Error == ErrorCode.None)
+        {
+            TakeFollower(operation);
+        }
         long now = Stopwatch.GetTimestamp();
         operation.LocalDoneAt = now;
         if (operation.Error == ErrorCode.None && TryReadAhead(operation))
@@ -153,50 +158,21 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         long found = 0;
         foreach (ref FetchTarget target in targets)
         {
-            if (Check(target, operation, out long end) != ErrorCode.None)
+            ReadCheck check = Check(target, operation);
+            if (check.Error != ErrorCode.None || check.Divergence is not null || TellsHighWatermark(target, operation))
             {
                 return true;
             }
-            if (target.FetchOffset < end)
+            if (target.FetchOffset < check.End)
             {
-                found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, end);
-                if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, end))
+                found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, check.End);
+                if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, check.End))
                 {
                     return true;   // an answer ends with its segment: what would be waited for lies in the next (case F)
                 }
             }
         }
         return false;
-    }
-
-    /// <summary>Why a partition cannot be read, and how far it can.</summary>
-    private ErrorCode Check(in FetchTarget target, FetchOperation operation, out long end)
-    {
-        end = 0;
-        if (target.Replica is not { } replica)
-        {
-            return MissingError(target, operation);
-        }
-        ErrorCode error = replica.CheckLeaderEpoch(target.CurrentLeaderEpoch);
-        if (error != ErrorCode.None)
-        {
-            return error;
-        }
-        if (!replica.Role.IsLeader)
-        {
-            return ErrorCode.NotLeaderOrFollower;
-        }
-        if (replica.Log.IsFailed)
-        {
-            return ErrorCode.KafkaStorageError;
-        }
-        long logEnd = replica.Log.LogEndOffset;
-        if (target.FetchOffset < replica.Log.LogStartOffset || target.FetchOffset > logEnd)
-        {
-            return ErrorCode.OffsetOutOfRange;
-        }
-        end = operation.ReplicaId >= 0 ? logEnd : operation.IsReadCommitted ? replica.LastStableOffset : replica.HighWatermark;
-        return ErrorCode.None;
     }
 
     private ErrorCode MissingError(in FetchTarget target, FetchOperation operation)

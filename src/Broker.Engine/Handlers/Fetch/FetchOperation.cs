@@ -41,6 +41,9 @@ internal sealed class FetchOperation : PendingResponse
     /// <summary>The broker id of a follower, or -1 for a consumer.</summary>
     public int ReplicaId { get; set; }
 
+    /// <summary>The follower's registration, or -1.</summary>
+    public long ReplicaEpoch { get; set; }
+
     public override bool WorksWhileWriting => true;
 
     public override bool IsFollowerFetch => ReplicaId >= 0;

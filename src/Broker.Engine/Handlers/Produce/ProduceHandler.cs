@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using Broker.Engine.Metadata;
 using Broker.Engine.Network;
+using Broker.Engine.Purgatory;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
 using Broker.Engine.Storage;
@@ -16,7 +16,7 @@ namespace Broker.Engine.Handlers.Produce;
 
 /// <summary>
 /// Produce: finds each partition by the bytes of its topic's name, validates the batch where it was received, and lets the
-/// owner thread append it. A connection whose requests all go to one other thread is moved there, so that hand-overs are the
+/// owner thread append it. One that asks for all in-sync replicas waits for them, while later ones of its connection go on. A connection whose requests all go to one other thread is moved there, so that hand-overs are the
 /// exception.
 /// </summary>
 internal sealed class ProduceHandler : NetworkThreadHandler
@@ -31,15 +31,26 @@ internal sealed class ProduceHandler : NetworkThreadHandler
     private readonly MetadataCache _metadata;
     private readonly ITransport _transport;
     private readonly MonotonicClock _clock;
+    private long _expired;
 
-    public ProduceHandler(ReplicaManager replicas, MetadataCache metadata, ITransport transport, MonotonicClock clock)
+    public ProduceHandler(
+        ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, ITransport transport, MonotonicClock clock)
         : base(ApiKey.Produce)
     {
         _replicas = replicas;
         _metadata = metadata;
+        Purgatory = purgatory;
         _transport = transport;
         _clock = clock;
     }
+
+    /// <summary>Where produces wait for in-sync replicas.</summary>
+    public DelayedOperationPurgatory Purgatory { get; }
+
+    /// <summary>Partitions whose acknowledgement did not come in time (DelayedProduceMetrics).</summary>
+    public long Expired => Interlocked.Read(ref _expired);
+
+    internal void CountExpired() => Interlocked.Increment(ref _expired);
 
     /// <summary>Versions 0 to 2 are advertised though refused: librdkafka before 2.11.1 turns compression off otherwise
     /// (trap 6; Kafka ApiKeys.PRODUCE_API_VERSIONS_RESPONSE_MIN_VERSION, KAFKA-18659).</summary>
@@ -68,8 +79,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         {
             connection.Affinity.Streak = 0;
             operation.AppendAll(now);
-            operation.LocalDoneAt = Stopwatch.GetTimestamp();
-            operation.ReadyNow(operation.LocalDoneAt);
+            operation.Finish(isFirst: true);
             return operation;
         }
         MaybeMove(connection, operation, owner);
@@ -84,7 +94,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         {
             HostedTopic? topic = byId
                 ? _replicas.Partitions.Find(data.TopicId) : _replicas.Partitions.Find(data.Name.Span);
-            ProduceResponse.TopicProduceResponse answer = AddTopic(operation.Response, data);
+            ProduceResponse.TopicProduceResponse answer = AddTopic(operation.Response, data, topic);
             foreach (ProduceRequest.PartitionProduceData partition in data.PartitionData)
             {
                 operation.AddPartition(topic?.Find(partition.Index));
@@ -93,14 +103,16 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         }
     }
 
-    private static ProduceResponse.TopicProduceResponse AddTopic(ProduceResponse response, ProduceRequest.TopicProduceData data)
+    /// <summary>The name must outlive the request's buffer: the broker's own bytes where it knows the topic.</summary>
+    private static ProduceResponse.TopicProduceResponse AddTopic(
+        ProduceResponse response, ProduceRequest.TopicProduceData data, HostedTopic? hosted)
     {
         if (!response.Responses.TryReuse(out ProduceResponse.TopicProduceResponse? topic))
         {
             topic = new ProduceResponse.TopicProduceResponse();
             response.Responses.Add(topic);
         }
-        topic.Name = data.Name;
+        topic.Name = data.Name.IsEmpty ? default : hosted is not null ? hosted.Utf8 : data.Name.ToArray();
         topic.TopicId = data.TopicId;
         topic.PartitionResponses.Clear();
         return topic;
@@ -137,8 +149,9 @@ internal sealed class ProduceHandler : NetworkThreadHandler
     /// <summary>Appends one partition's batch and fills its answer. On the partition's owner thread.</summary>
     internal void AppendOne(
         ProduceOperation operation, ProduceRequest.TopicProduceData topic, ProduceRequest.PartitionProduceData data,
-        Partition? partition, ProduceResponse.PartitionProduceResponse response, long nowMs)
+        int index, ProduceResponse.PartitionProduceResponse response, long nowMs)
     {
+        Partition? partition = operation.PartitionAt(index);
         if (operation.Request.Acks is < -1 or > 1)
         {
             response.ErrorCode = ErrorCode.InvalidRequiredAcks;
@@ -151,7 +164,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             return;
         }
         AppendResult result = partition.AppendAsLeader(
-            MemoryMarshal.AsMemory(data.Records.Memory).Span, operation.Arrival.Version, nowMs);
+            MemoryMarshal.AsMemory(data.Records.Memory).Span, operation.Arrival.Version, nowMs, operation.Request.Acks);
         response.ErrorCode = result.Error;
         response.BaseOffset = result.BaseOffset;
         response.LogAppendTimeMs = result.LogAppendTimeMs;
@@ -162,6 +175,10 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             if (result.ConvertedRecords > 0)
             {
                 operation.Converted(partition.Topic.Metrics, result);
+            }
+            if (operation.Request.Acks == Partition.AllReplicas)
+            {
+                operation.Await(index, result.LastOffset + 1, result.LeaderEpoch);
             }
             partition.Wake();
             return;
@@ -204,7 +221,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         operation.Arrival.Version >= 13 ? _metadata.Current.Topic(topic.TopicId)?.Name ?? "" : Encoding.UTF8.GetString(topic.Name.Span);
 
     /// <summary>Tells the client where the leader is now (KIP-951, trap 19).</summary>
-    private void Hint(ProduceOperation operation, ProduceResponse.PartitionProduceResponse response, string topic, int partition)
+    internal void Hint(ProduceOperation operation, ProduceResponse.PartitionProduceResponse response, string topic, int partition)
     {
         if (response.ErrorCode != ErrorCode.NotLeaderOrFollower || operation.Arrival.Version < 10)
         {

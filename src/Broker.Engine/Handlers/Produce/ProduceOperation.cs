@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
@@ -15,7 +14,7 @@ namespace Broker.Engine.Handlers.Produce;
 /// hand-over that carries the request with its buffer; the last thread to finish completes the answer. Operations, with
 /// all their lists, are used again, so that a request allocates nothing.
 /// </summary>
-internal sealed class ProduceOperation : PendingResponse
+internal sealed partial class ProduceOperation : PendingResponse
 {
     private readonly ProduceHandler _handler;
     private Partition?[] _partitions = new Partition?[4];
@@ -25,7 +24,11 @@ internal sealed class ProduceOperation : PendingResponse
     private bool _anyError;
     private volatile bool _failed;
 
-    public ProduceOperation(ProduceHandler handler) => _handler = handler;
+    public ProduceOperation(ProduceHandler handler)
+    {
+        _handler = handler;
+        _delayed = new DelayedProduce(this);
+    }
 
     public bool BelongsTo(ProduceHandler handler) => _handler == handler;
 
@@ -50,7 +53,9 @@ internal sealed class ProduceOperation : PendingResponse
         if (PartitionCount == _partitions.Length)
         {
             Array.Resize(ref _partitions, PartitionCount * 2);
+            Array.Resize(ref _awaited, PartitionCount * 2);
         }
+        _awaited[PartitionCount] = default;
         _partitions[PartitionCount++] = partition;
     }
 
@@ -128,16 +133,7 @@ internal sealed class ProduceOperation : PendingResponse
         }
         _buffer!.Release();
         _buffer = null;
-        long now = Stopwatch.GetTimestamp();
-        LocalDoneAt = now;
-        if (mayBeFirst)
-        {
-            ReadyNow(now);
-        }
-        else
-        {
-            Complete(now);
-        }
+        Finish(isFirst: mayBeFirst);
     }
 
     /// <summary>Counts a batch that was written anew.</summary>
@@ -165,7 +161,7 @@ internal sealed class ProduceOperation : PendingResponse
                     continue;
                 }
                 ProduceResponse.PartitionProduceResponse response = Response.Responses[t].PartitionResponses[p];
-                _handler.AppendOne(this, topic, topic.PartitionData[p], partition, response, nowMs);
+                _handler.AppendOne(this, topic, topic.PartitionData[p], index, response, nowMs);
                 if (response.ErrorCode != ErrorCode.None)
                 {
                     _anyError = true;

@@ -18,11 +18,10 @@ internal static partial class BeanCatalog
         Gauge(ControllerDomain, "KafkaController", "GlobalPartitionCount", b => Partitions(b, _ => true)),
         Gauge(ControllerDomain, "KafkaController", "OfflinePartitionsCount", b => Partitions(b, p => p.Leader < 0)),
         Gauge(ControllerDomain, "KafkaController", "PreferredReplicaImbalanceCount", b => Partitions(b, p => p.Replicas is [var first, ..] && p.Leader != first)),
-        // A deletion waits for nobody: brokers that are away learn of it as they return.
-        Gauge(ControllerDomain, "KafkaController", "TopicsToDeleteCount", _ => 0),
-        Gauge(ControllerDomain, "KafkaController", "ReplicasToDeleteCount", _ => 0),
-        Gauge(ControllerDomain, "KafkaController", "TopicsIneligibleToDeleteCount", _ => 0),
-        Gauge(ControllerDomain, "KafkaController", "ReplicasIneligibleToDeleteCount", _ => 0),
+        Gauge(ControllerDomain, "KafkaController", "TopicsToDeleteCount", b => Deletions(b).Topics),
+        Gauge(ControllerDomain, "KafkaController", "ReplicasToDeleteCount", b => Deletions(b).Replicas),
+        Gauge(ControllerDomain, "KafkaController", "TopicsIneligibleToDeleteCount", b => Deletions(b).IneligibleTopics),
+        Gauge(ControllerDomain, "KafkaController", "ReplicasIneligibleToDeleteCount", b => Deletions(b).IneligibleReplicas),
         Gauge(ControllerDomain, "ControllerEventManager", "EventQueueSize", b => b.Membership.Metrics.QueueSize),
         new(ControllerDomain, "ControllerEventManager", "EventQueueTimeMs", BeanKind.Histogram, (b, sink) =>
             sink.Histogram(default, b.Membership.Metrics.QueueTimes)),
@@ -41,6 +40,8 @@ internal static partial class BeanCatalog
 
     private static ClusterController? Active(BrokerServer broker) =>
         broker.Membership.Controller is { IsActive: true } controller ? controller : null;
+
+    private static DeletionCounts Deletions(BrokerServer broker) => Active(broker)?.Deletions ?? DeletionCounts.None;
 
     private static void EachLine(BrokerServer broker, Action<BrokerChannel> action)
     {

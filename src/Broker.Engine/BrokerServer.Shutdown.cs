@@ -1,0 +1,62 @@
+using Broker.Engine.Metadata;
+using Broker.Protocol.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Engine;
+
+/// <summary>How a broker leaves without clients noticing: others lead its partitions before it stops.</summary>
+internal sealed partial class BrokerServer
+{
+    /// <summary>How long one attempt waits for the controller, milliseconds.</summary>
+    private const int ShutdownAttemptMs = 5_000;
+
+    /// <summary>How long clients are given to hear of the new leaders, milliseconds.</summary>
+    private const int HandoverMs = 1_000;
+
+    /// <summary>Has the controller move this broker's leaderships (Kafka: KafkaServer.controlledShutdown).</summary>
+    /// <param name="alongside">Brokers that stop at the same time: nothing is moved to them in the end.</param>
+    private async Task HandOverAsync(IReadOnlySet<int> alongside)
+    {
+        if (!Config.Static.Bool("controlled.shutdown.enable") || Membership.BrokerEpoch < 0 || !IsAnyoneLeft(alongside))
+        {
+            return;
+        }
+        TimeSpan backoff = TimeSpan.FromMilliseconds(Config.Static.Long("controlled.shutdown.retry.backoff.ms"));
+        for (int attempts = Config.Static.Int("controlled.shutdown.max.retries"); attempts > 0; attempts--)
+        {
+            ControlledShutdownResponse response = await ReplicaAdministration.ShutDownAsync(
+                new ControlledShutdownRequest { BrokerId = Id, BrokerEpoch = Membership.BrokerEpoch }, ShutdownAttemptMs,
+                CancellationToken.None).ConfigureAwait(false);
+            if (response.ErrorCode == ErrorCode.None && !response.RemainingPartitions.Any(p => CanMove(p, alongside)))
+            {
+                await Waits.WaitAsync(image => !LeadsReplicated(image, alongside), HandoverMs, $"stop of broker {Id}").ConfigureAwait(false);
+                return;
+            }
+            LogHandover(Id, response.ErrorCode, response.RemainingPartitions.Count);
+            if (!IsAnyoneLeft(alongside))
+            {
+                return;
+            }
+            if (attempts > 1 && response.ErrorCode == ErrorCode.None)
+            {
+                await Task.Delay(backoff, _environment.Time).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private bool IsAnyoneLeft(IReadOnlySet<int> alongside) =>
+        Metadata.Current.Brokers.Keys.Any(id => id != Id && !alongside.Contains(id));
+
+    /// <summary>Whether somebody else could lead a partition.</summary>
+    private bool CanMove(ControlledShutdownResponse.RemainingPartition remaining, IReadOnlySet<int> alongside) =>
+        Metadata.Current.Partition(remaining.TopicName, remaining.PartitionIndex) is { } partition && CanMove(partition, alongside);
+
+    private bool CanMove(PartitionImage partition, IReadOnlySet<int> alongside) => partition.InSyncReplicas.Any(
+        r => r != Id && !alongside.Contains(r) && Metadata.Current.IsAlive(r));
+
+    private bool LeadsReplicated(MetadataImage image, IReadOnlySet<int> alongside) => image.Topics.Values.Any(
+        t => t.Partitions.Any(p => p is not null && p.Leader == Id && p.Replicas.Length > 1 && CanMove(p, alongside)));
+
+    [LoggerMessage(3, LogLevel.Information, "broker {Id} still leads {Count} partitions before it stops ({Error})", EventName = "HandoverGoesOn")]
+    private partial void LogHandover(int id, ErrorCode error, int count);
+}
