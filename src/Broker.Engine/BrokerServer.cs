@@ -219,7 +219,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Replicas.ResignedLeader = Groups.OnResigned;
         Metadata.Changed = OnMetadataChanged;
         _background.AllFailed = reason => Failed?.Invoke(reason);
-        Serve();
+        ConnectionFactory connections = Prepare();
         Endpoints =
         [
             .. _listeners.Select((l, i) => new BrokerEndpoint(
@@ -234,6 +234,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         {
             throw new BrokerStartException($"broker {Id} cannot register: {e.Message} (is another broker of this id running?)", e);
         }
+        // Not before: what a controller sends until then is meant for an earlier life of this broker. Connections wait meanwhile.
+        Transport.Start(connections);
         foreach (BrokerEndpoint endpoint in Endpoints)
         {
             LogListening(Id, endpoint.Listener, endpoint.Host, endpoint.Port);
@@ -253,7 +255,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    private void Serve()
+    private ConnectionFactory Prepare()
     {
         var versions = new ApiVersionsHandler();
         ApiHandler[] handlers = [versions, .. AllHandlers.Of(this)];
@@ -264,12 +266,12 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Timers.Start();
         StartSchedule();
         ConfigureCleaner();
-        Transport.Start(transport =>
+        return transport =>
         {
             var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
             _connections[connection.Id] = connection;
             return connection;
-        });
+        };
     }
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)

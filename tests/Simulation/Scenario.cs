@@ -71,6 +71,7 @@ internal sealed class Scenario
         _churn?.Stop();
         await RunAsync(_world.NowMs + 130_000, () => _producers.TrueForAll(p => p.Running.IsCompleted));
         await RunAsync(_world.NowMs + 60_000, AllIsRead);
+        await RunAsync(_world.NowMs + 5_000);   // followers hear of the high watermark with their next fetch
         if (_history.Failure is null)
         {
             CheckEnd();

@@ -123,10 +123,13 @@ internal sealed partial class ClusterController
                 continue;
             }
             PartitionStateNode? next = null;
-            if (lost is { Count: > 0 })
+            if (lost is { Count: > 0 } || IsAnyoneBack(partition, state))
             {
-                next = LeaderElection.Offline(partition.Replicas, state, r => !lost.Contains(r) && IsOnlineNow(r), allowUnclean: false);
+                next = LeaderElection.Offline(
+                    partition.Replicas, state,
+                    r => lost?.Contains(r) != true && !IsBack(partition, r) && IsOnlineNow(r), allowUnclean: false);
             }
+            partition.FoundZxid = long.MaxValue;
             bool allow = allowUnclean ?? false;
             if (allowUnclean is null && !(next ?? state).InSyncReplicas.Any(IsOnlineNow)
                 && !unclean.TryGetValue(partition.Topic, out allow))
@@ -142,6 +145,15 @@ internal sealed partial class ClusterController
         }
         return changes;
     }
+
+    /// <summary>Whether a replica's broker has registered since the state was written that this controller found as it took over:
+    /// then it was away, unseen by any controller, and may have lost what it had not synced. Kafka's takes such a leader for one
+    /// that never went.</summary>
+    private bool IsBack(ControlledPartition partition, int broker) =>
+        _channels.TryGetValue(broker, out BrokerChannel? channel) && channel.Epoch > partition.FoundZxid;
+
+    private bool IsAnyoneBack(ControlledPartition partition, PartitionStateNode state) =>
+        partition.FoundZxid != long.MaxValue && partition.Replicas.Length > 1 && state.InSyncReplicas.Any(r => IsBack(partition, r));
 
     private void CountUnclean(PartitionStateNode before, PartitionStateNode after)
     {

@@ -66,6 +66,7 @@ internal sealed partial class ClusterController
         GetResult[] found = await GetAllAsync([.. known.Select(p => ClusterPaths.PartitionState(p.Topic.Name, p.Index))]).ConfigureAwait(false);
         for (int i = 0; i < known.Length; i++)
         {
+            known[i].FoundZxid = found[i].Error == CoordinationError.None ? found[i].Stat.Mzxid : long.MaxValue;
             known[i].State = found[i].Error == CoordinationError.None
                 ? ClusterJson.ReadPartitionState(found[i].Data, found[i].Stat.Version) : null;
         }

@@ -12,6 +12,8 @@ namespace Broker.Engine.Controller;
 /// </summary>
 internal sealed partial class ClusterMembership : IAsyncDisposable
 {
+    private static readonly TimeSpan s_returnDelay = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly ICoordinationStore _store;
@@ -27,6 +29,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private ITimer? _heartbeat;
     private BrokerImage? _self;
     private long _epoch = -1;
+    private bool _isRegistered;
 
     /// <param name="store">The tree.</param>
     /// <param name="brokerId">This broker.</param>
@@ -114,6 +117,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         { ControllerChanged = ControllerChanged };
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
+        _isRegistered = true;
     }
 
     private ValueTask<CreateResult> CreateNodeAsync(ICoordinationSession session, BrokerImage self, CancellationToken cancellationToken) =>
@@ -149,37 +153,53 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes up everything anew, again and again until it holds.</summary>
     private async Task ReturnAsync()
     {
         try
         {
-            await _changing.WaitAsync(_stopping.Token).ConfigureAwait(false);
-            try
+            while (!await TryReturnAsync().ConfigureAwait(false))
             {
-                LogReturning();
-                if (_controller is { } old)
-                {
-                    await old.DisposeAsync().ConfigureAwait(false);
-                    _controller = null;   // the broker may be stopped before there is another
-                }
-                await OpenAsync(_stopping.Token).ConfigureAwait(false);
-                if (_self is { } self)
-                {
-                    await RegisterAsync(self, _stopping.Token).ConfigureAwait(false);
-                }
-            }
-            finally
-            {
-                _changing.Release();
+                await Task.Delay(s_returnDelay, _time, _stopping.Token).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
             // the broker stops
         }
-        catch (Exception e) when (e is CoordinationException or ObjectDisposedException)
+    }
+
+    private async Task<bool> TryReturnAsync()
+    {
+        await _changing.WaitAsync(_stopping.Token).ConfigureAwait(false);
+        try
+        {
+            if (_isRegistered && _session is { Ended.IsCancellationRequested: false })
+            {
+                return true;   // it is back already
+            }
+            _isRegistered = false;
+            LogReturning();
+            if (_controller is { } old)
+            {
+                await old.DisposeAsync().ConfigureAwait(false);
+                _controller = null;   // the broker may be stopped before there is another
+            }
+            await OpenAsync(_stopping.Token).ConfigureAwait(false);
+            if (_self is { } self)
+            {
+                await RegisterAsync(self, _stopping.Token).ConfigureAwait(false);
+            }
+            return true;
+        }
+        catch (CoordinationException e)
         {
             LogLost(e.Message);
+            return false;
+        }
+        finally
+        {
+            _changing.Release();
         }
     }
 
@@ -226,6 +246,6 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     [LoggerMessage(7042, LogLevel.Warning, "broker {Id} is registered already; waiting for that session to end, if it is of an earlier life", EventName = "WaitingForEarlier")]
     private partial void LogWaitingForEarlier(int id);
 
-    [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
+    [LoggerMessage(7041, LogLevel.Warning, "the broker could not return to the cluster, and tries again: {Reason}", EventName = "MembershipLost")]
     private partial void LogLost(string reason);
 }

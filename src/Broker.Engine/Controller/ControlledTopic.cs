@@ -36,4 +36,8 @@ internal sealed class ControlledPartition(ControlledTopic topic, int index, Repl
 
     /// <summary>Null until its first leader was chosen.</summary>
     public PartitionStateNode? State { get; set; }
+
+    /// <summary>The transaction that wrote the state which a controller found as it took over, until it has looked who was away
+    /// since; the greatest number then.</summary>
+    public long FoundZxid { get; set; } = long.MaxValue;
 }

@@ -9,7 +9,6 @@ internal sealed class Nemesis
     private readonly SimCluster _cluster;
     private readonly SimWorld _world;
     private readonly List<(string Name, Action Fault)> _faults = [];
-    private readonly List<Task> _stopping = [];
     private bool _isOver;
 
     public Nemesis(SimCluster cluster, bool losesPower)
@@ -115,10 +114,7 @@ internal sealed class Nemesis
 
     private void Stop()
     {
-        SimBroker broker = Any();
-        Task stopping = broker.StopAsync();
-        _stopping.Add(stopping);
-        Later(3000, 15_000, broker.Start);
+        _ = Any().StopAsync();
     }
 
     private void Pause()

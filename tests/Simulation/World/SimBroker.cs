@@ -195,6 +195,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
                 }
             }
             Die(process);
+            _world.ScheduleMs(null, _world.Between(100, 10_000), Start);
         }
     }
 
