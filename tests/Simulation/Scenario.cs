@@ -1,4 +1,5 @@
 using Broker.Protocol.Messages;
+using Microsoft.Extensions.Logging;
 using Simulation.Checks;
 using Simulation.Clients;
 using Simulation.Faults;
@@ -40,7 +41,10 @@ internal sealed class Scenario
             ["log.flush.interval.messages"] = _world.Pick(["1", "9223372036854775807"]),
             ["log.index.interval.bytes"] = _world.Pick(["0", "256", "4096"]),
         };
-        _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text));
+        _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text))
+        {
+            LeastLevel = keepsTrace ? LogLevel.Debug : LogLevel.Information,
+        };
         _invariants = new Invariants(_cluster, _history);
         _cluster.LosingPower = _invariants.LosesPower;
         _history.CommittedEndOf = _invariants.CommittedEndOf;

@@ -29,6 +29,8 @@ internal sealed class Invariants(SimCluster cluster, History history)
 
     private sealed class Seen
     {
+        public PartitionRole? Role { get; set; }
+
         public int Epoch { get; set; } = -1;
 
         public long HighWatermark { get; set; }
@@ -80,6 +82,11 @@ internal sealed class Invariants(SimCluster cluster, History history)
         {
             _seen.Add((process, id, partition.Index), seen = new Seen());
         }
+        if (!ReferenceEquals(seen.Role, role))
+        {
+            LogRole(process, part, partition, role, seen.Role);
+            seen.Role = role;
+        }
         if (role.IsLeader)
         {
             CheckLeader(broker, process, part, partition, role, seen);
@@ -87,6 +94,16 @@ internal sealed class Invariants(SimCluster cluster, History history)
         Compare(process, part, partition, seen);
         seen.Epoch = role.IsLeader ? role.LeaderEpoch : -1;
         seen.HighWatermark = highWatermark;
+    }
+
+    private void LogRole(SimProcess process, TopicPart part, Partition partition, PartitionRole role, PartitionRole? before)
+    {
+        if (before is null || before.LeaderEpoch != role.LeaderEpoch || before.PartitionEpoch != role.PartitionEpoch)
+        {
+            cluster.World.Log(
+                $"{process.Name} {part}: {(role.IsLeader ? "leads" : $"follows {role.Leader}")} in epoch {role.LeaderEpoch}.{role.PartitionEpoch}, " +
+                $"in sync {string.Join(',', role.InSyncReplicas)}, high watermark {partition.HighWatermark}, end {partition.Log.LogEndOffset}");
+        }
     }
 
     private void CheckLeader(SimBroker broker, SimProcess process, TopicPart part, Partition partition, PartitionRole role, Seen seen)

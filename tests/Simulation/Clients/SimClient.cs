@@ -10,6 +10,7 @@ internal abstract class SimClient
 {
     private readonly Dictionary<int, KafkaConnection> _connections = [];
     private readonly Dictionary<string, MetadataResponse.MetadataResponseTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, Guid, int), int> _newestEpochs = [];
     private readonly SimDialer _dialer;
     private readonly string _name;
 
@@ -117,6 +118,13 @@ internal abstract class SimClient
             _topics.Remove(topic);
             return null;
         }
+        int newest = _newestEpochs.GetValueOrDefault((topic, known.TopicId, partition));
+        if (one.LeaderEpoch < newest)
+        {
+            _topics.Remove(topic);   // told by a broker that is behind (KIP-320)
+            return null;
+        }
+        _newestEpochs[(topic, known.TopicId, partition)] = one.LeaderEpoch;
         return (one.LeaderId, one.LeaderEpoch);
     }
 }

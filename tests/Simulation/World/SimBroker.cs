@@ -53,12 +53,13 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         IsStarted = false;
         var process = new SimProcess(_world, $"broker-{id}.{++_lives}", Machine) { WallSkew = WallSkew };
         Process = process;
+        process.Died += () => cluster.Network.StopListening(Port);
         _world.Log($"{process.Name} starts");
         Watch(process);
         var time = new SimTime(_world, process);
         var environment = new BrokerEnvironment(
             new SimStore(cluster.Network, process, () => (cluster.StoreProcess, cluster.Store)), SimCluster.ClusterId, Disk, time,
-            () => new Random(_world.Random.Next()), new SimLogs(_world, process, LogLevel.Information) { OnError = cluster.OnError },
+            () => new Random(_world.Random.Next()), new SimLogs(_world, process, cluster.LeastLevel) { OnError = cluster.OnError },
             new LogLevels(LogLevel.Information))
         {
             Dialer = new SimDialer(_world, cluster.Network, process, cluster.ProcessAt),

@@ -46,6 +46,9 @@ internal sealed class SimCluster
     /// <summary>Sees the tree without a network between.</summary>
     public ICoordinationSession Eye { get; private set; } = null!;
 
+    /// <summary>What brokers log into the trace.</summary>
+    public LogLevel LeastLevel { get; init; } = LogLevel.Information;
+
     /// <summary>Called with each error that a broker logs.</summary>
     public Action<string, Exception?> OnError { get; }
 

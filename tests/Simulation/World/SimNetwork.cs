@@ -53,6 +53,9 @@ internal sealed class SimNetwork(SimWorld world)
         }
     }
 
+    /// <summary>Whoever listened there is dead.</summary>
+    public void StopListening(int port) => _listeners.Remove(port);
+
     public Action<SimConnection>? ListenerOf(int port) => _listeners.GetValueOrDefault(port);
 
     public SimConnection Connect(SimProcess from, SimProcess to)
