@@ -122,6 +122,11 @@ internal sealed class BrokerMetrics
         if (_broker.Replicas is { } replicas)
         {
             replicas.Partitions.AllTopics.Tick();
+            foreach (Replication.Fetching.ReplicaFetcherThread fetcher in replicas.Fetchers?.Threads ?? [])
+            {
+                fetcher.RequestMeter.Tick();
+                fetcher.ByteMeter.Tick();
+            }
             foreach (Replication.HostedTopic topic in replicas.Partitions.Topics)
             {
                 topic.Metrics.Tick();

@@ -20,7 +20,9 @@ internal sealed partial class BrokerServer
             IsAlive = broker => Metadata.Current.IsAlive(broker),
             IsrChanged = joined => (joined ? Metrics.IsrExpands : Metrics.IsrShrinks).Mark(1),
             IsrUpdateFailed = () => Metrics.FailedIsrUpdates.Mark(1),
-            TellsHighWatermarkAtOnce = !string.IsNullOrEmpty(Config.Static.Text("replica.selector.class")),
+            TellsHighWatermarkAtOnce = Config.Static.Text("replica.selector.class") == RackAwareReplicaSelector.ClassName,
+            LeaderQuota = NewQuota(),
+            FollowerQuota = NewQuota(),
         };
         _isrUpdates = new IsrUpdates(
             ControllerLine.SendAsync<AlterPartitionRequest, AlterPartitionResponse>, Id, () => Membership.BrokerEpoch,
@@ -30,21 +32,37 @@ internal sealed partial class BrokerServer
         FetcherOptions options = FetcherOptions.From(Config.Static);
         Replicas.Fetchers = new ReplicaFetcherManager(
             Config.Current.Int("num.replica.fetchers"), (source, index) => NewFetcher(source, index, options));
+        TakeReplicationConfig();
+    }
+
+    private ReplicationQuota NewQuota() => new(
+        Config.Static.Int("replication.quota.window.num"), Config.Static.Int("replication.quota.window.size.seconds"), Clock);
+
+    private void TakeReplicationConfig()
+    {
+        if (Replicas is { Context: { LeaderQuota: { } leader, FollowerQuota: { } follower } } replicas)
+        {
+            leader.BytesPerSecondMax = Config.Current.Long("leader.replication.throttled.rate");
+            follower.BytesPerSecondMax = Config.Current.Long("follower.replication.throttled.rate");
+            replicas.Fetchers?.Resize(Config.Current.Int("num.replica.fetchers"));
+        }
     }
 
     private ReplicaFetcherThread NewFetcher(int source, int index, FetcherOptions options)
     {
         var fetcher = new ReplicaFetcher(options, Replicas.Partitions, Clock, () => Membership.BrokerEpoch, _logger)
         {
+            Quota = Replicas.Context.FollowerQuota,
             Failed = partition => Replicas.Fetchers?.OnFailed(partition),
             Appended = (_, bytes) => Replicas.Partitions.AllTopics.Mark(TopicMeter.ReplicationBytesIn, bytes),
         };
-        return new ReplicaFetcherThread(source, index, fetcher, options, EndpointOf, _logger, _environment.EventLoop is null ? null : _environment.Dialer);
+        return new ReplicaFetcherThread(
+            source, index, fetcher, options, EndpointOf, Clock.Time, _logger, _environment.EventLoop is null ? null : _environment.Dialer);
     }
 
     /// <summary>Where another broker is reached by this one: as the cluster's picture has it, or as the controller said when it
     /// named it as a leader.</summary>
-    private BrokerEndpoint? EndpointOf(int broker)
+    internal BrokerEndpoint? EndpointOf(int broker)
     {
         if (Metadata.Current.Brokers.GetValueOrDefault(broker) is not { Endpoints.IsEmpty: false } image)
         {

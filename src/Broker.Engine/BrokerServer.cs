@@ -95,6 +95,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
+        DeleteRecordsPurgatory = new DelayedOperationPurgatory("DeleteRecords", Timers.NewTimer("DeleteRecords"));
         TopicPurgatory = new DelayedOperationPurgatory("topic", Timers.NewTimer("topic"));
         RebalancePurgatory = new DelayedOperationPurgatory("Rebalance", Timers.NewTimer("Rebalance"));
         HeartbeatPurgatory = new DelayedOperationPurgatory("Heartbeat", Timers.NewTimer("Heartbeat"));
@@ -103,7 +104,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Configs = new ConfigAdministration(() => Membership.Session, Metadata, Config);
         Loggers = new LoggerAdministration(Id, environment.LogLevels);
         ProducerIds = new ProducerIds(Id, () => Membership.Session);
-        AutoCreation = new AutoTopicCreation(Topics, Config, _logger, _stopping.Token);
+        AutoCreation = new AutoTopicCreation(Topics, Config, () => Metadata.Current.Brokers.Count, _logger, _stopping.Token);
         Metrics = new BrokerMetrics(this, [.. options.Listeners.Select(l => l.Name)]);
         _background.Synced = Metrics.LogFlush.Record;
         Config.Changed = OnConfigChanged;
@@ -136,6 +137,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     public DelayedOperationPurgatory ProducePurgatory { get; }
 
     public DelayedOperationPurgatory FetchPurgatory { get; }
+
+    public DelayedOperationPurgatory DeleteRecordsPurgatory { get; }
 
     public DelayedOperationPurgatory TopicPurgatory { get; }
 
@@ -309,6 +312,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _logOptions.RecoveryThreads = Config.Current.Int("num.recovery.threads.per.data.dir");
         _logOptions.ProducerExpirationMs = Config.Current.Long("producer.id.expiration.ms");
         TransportSetup.Update(Transport.Quotas, Config.Current);
+        TakeReplicationConfig();
         if (_schedule.Count > 0)
         {
             ConfigureCleaner();

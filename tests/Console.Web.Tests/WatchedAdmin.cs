@@ -74,6 +74,21 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
     public Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken) =>
         Open().DeleteRecordsAsync(topic, partition, beforeOffset, cancellationToken);
 
+    public Task<IReadOnlyList<ElectionResult>> ElectPreferredAsync(string? topic, CancellationToken cancellationToken) =>
+        Open().ElectPreferredAsync(topic, cancellationToken);
+
+    public ReassignmentProposal ProposeReassignment(IReadOnlyList<string>? topics, IReadOnlyList<int>? brokers) =>
+        Open().ProposeReassignment(topics, brokers);
+
+    public Task ReassignAsync(IReadOnlyList<PartitionMove> moves, CancellationToken cancellationToken) =>
+        Open().ReassignAsync(moves, cancellationToken);
+
+    public Task CancelReassignmentAsync(string topic, int partition, CancellationToken cancellationToken) =>
+        Open().CancelReassignmentAsync(topic, partition, cancellationToken);
+
+    public Task<IReadOnlyList<ReassignmentView>> ReassignmentsAsync(CancellationToken cancellationToken) =>
+        Open().ReassignmentsAsync(cancellationToken);
+
     public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource) => Open().DescribeConfig(resource);
 
     public Task AlterConfigAsync(

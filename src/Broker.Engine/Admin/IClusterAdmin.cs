@@ -45,6 +45,29 @@ public interface IClusterAdmin
     /// <returns>The new log start offset.</returns>
     Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken);
 
+    // ---- leaders and replicas
+
+    /// <summary>Makes the first replica of each partition its leader again, of a topic or with null of all. What is well is left
+    /// out where all are asked for.</summary>
+    Task<IReadOnlyList<ElectionResult>> ElectPreferredAsync(string? topic, CancellationToken cancellationToken);
+
+    /// <summary>How replicas and leaders would lie evenly. Nothing is done.</summary>
+    /// <param name="topics">Topics that may move; null for all.</param>
+    /// <param name="brokers">Brokers that are to have replicas; null for all that live.</param>
+    ReassignmentProposal ProposeReassignment(IReadOnlyList<string>? topics, IReadOnlyList<int>? brokers);
+
+    /// <summary>Begins to move replicas; answers when it has begun.</summary>
+    /// <exception cref="AdminException">UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT: of the first that is refused; the
+    /// others have begun.</exception>
+    Task ReassignAsync(IReadOnlyList<PartitionMove> moves, CancellationToken cancellationToken);
+
+    /// <summary>Lets a partition's replicas be what they were.</summary>
+    /// <exception cref="AdminException">NO_REASSIGNMENT_IN_PROGRESS.</exception>
+    Task CancelReassignmentAsync(string topic, int partition, CancellationToken cancellationToken);
+
+    /// <summary>The reassignments under way.</summary>
+    Task<IReadOnlyList<ReassignmentView>> ReassignmentsAsync(CancellationToken cancellationToken);
+
     // ---- configuration
 
     /// <summary>All entries of a topic's or broker's configuration with value, source, type and documentation.</summary>

@@ -70,7 +70,36 @@ public sealed record PartitionView
     /// <summary>Appended a second, averaged over the last seconds.</summary>
     public required double MessagesInPerSec { get; init; }
     public string? LogDirectory { get; init; }
+
+    /// <summary>Every replica, as its leader knows it; a leader elsewhere than in this host says nothing.</summary>
+    public IReadOnlyList<ReplicaView> ReplicaStates { get; init; } = [];
+
+    /// <summary>The last changes of the in-sync replicas that the leader saw, newest first.</summary>
+    public IReadOnlyList<IsrChangeView> IsrHistory { get; init; } = [];
 }
+
+/// <summary>One replica of a partition.</summary>
+public sealed record ReplicaView
+{
+    public required int BrokerId { get; init; }
+    public required bool IsLeader { get; init; }
+    public required bool IsInSync { get; init; }
+
+    /// <summary>Where its log ends; -1 where that is not known.</summary>
+    public required long LogEndOffset { get; init; }
+
+    /// <summary>The high watermark that it knows; -1 where that is not known.</summary>
+    public required long HighWatermark { get; init; }
+
+    /// <summary>Records that it lacks.</summary>
+    public required long Lag { get; init; }
+
+    /// <summary>When it last had every record; null for never in this reign.</summary>
+    public DateTimeOffset? LastCaughtUp { get; init; }
+}
+
+/// <summary>A broker joined or left the in-sync replicas.</summary>
+public sealed record IsrChangeView(DateTimeOffset At, int BrokerId, bool Joined, string Cause);
 
 /// <summary>A topic to make. -1 takes the broker's default.</summary>
 public sealed record NewTopic(

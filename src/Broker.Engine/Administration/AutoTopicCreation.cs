@@ -9,7 +9,7 @@ namespace Broker.Engine.Administration;
 /// <summary>Makes topics on first use: those that clients ask about, where auto.create.topics.enable allows it, and the
 /// coordinators' own. After Kafka's AutoTopicCreationManager. Thread-safe.</summary>
 internal sealed partial class AutoTopicCreation(
-    TopicAdministration topics, ClusterConfig config, ILogger logger, CancellationToken stopping) : IAutoTopicCreation
+    TopicAdministration topics, ClusterConfig config, Func<int> liveBrokers, ILogger logger, CancellationToken stopping) : IAutoTopicCreation
 {
     private readonly ConcurrentDictionary<string, bool> _inFlight = new(StringComparer.Ordinal);
     private readonly ILogger _logger = logger;
@@ -32,7 +32,7 @@ internal sealed partial class AutoTopicCreation(
     {
         Name = InternalTopics.ConsumerOffsets,
         Partitions = config.Current.Int("offsets.topic.num.partitions"),
-        ReplicationFactor = 1,
+        ReplicationFactor = Math.Clamp(config.Current.Int("offsets.topic.replication.factor"), 1, Math.Max(1, liveBrokers())),
         Config =
         [
             KeyValuePair.Create<string, string?>("cleanup.policy", "compact"),

@@ -23,6 +23,8 @@ internal sealed class LogConfig
         FlushMs = Long("flush.ms");
         MaxMessageBytes = Int("max.message.bytes");
         MinInSyncReplicas = Int("min.insync.replicas");
+        LeaderThrottledReplicas = ThrottledReplicas.Parse(ConfigValue.List(Text("leader.replication.throttled.replicas")));
+        FollowerThrottledReplicas = ThrottledReplicas.Parse(ConfigValue.List(Text("follower.replication.throttled.replicas")));
         RetentionMs = Long("retention.ms");
         RetentionBytes = Long("retention.bytes");
         CleanupPolicies = ConfigValue.List(Text("cleanup.policy"));
@@ -56,6 +58,12 @@ internal sealed class LogConfig
     public int MaxMessageBytes { get; init; }
 
     public int MinInSyncReplicas { get; init; }
+
+    /// <summary>Replicas that a leader gives records to no faster than leader.replication.throttled.rate.</summary>
+    public ThrottledReplicas LeaderThrottledReplicas { get; init; }
+
+    /// <summary>Replicas that take records no faster than follower.replication.throttled.rate.</summary>
+    public ThrottledReplicas FollowerThrottledReplicas { get; init; }
 
     /// <summary>Milliseconds; -1 for ever.</summary>
     public long RetentionMs { get; init; }

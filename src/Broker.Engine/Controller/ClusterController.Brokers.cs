@@ -69,7 +69,7 @@ internal sealed partial class ClusterController
         }
         HashSet<ControlledPartition> fresh = [.. all.Where(p => p.State is null)];
         // A broker that was away between two looks has lost its leaderships first, and may be elected again then.
-        List<ControlledPartition> changed = await CommitAsync(Elections(all, bounced)).ConfigureAwait(false);
+        List<ControlledPartition> changed = await DecideAsync(all, some => Elections(some, bounced)).ConfigureAwait(false);
         var batch = new ControllerBatch();
         foreach (int id in newcomers)
         {
@@ -106,7 +106,7 @@ internal sealed partial class ClusterController
     /// <param name="partitions">Where to look.</param>
     /// <param name="lost">Brokers that are here, but have been away: what they led is led by others first.</param>
     /// <param name="allowUnclean">Whether a replica that is not in sync may lead; null as the topic's configuration says.</param>
-    private List<(ControlledPartition, PartitionStateNode)> Elections(
+    private List<(ControlledPartition Partition, PartitionStateNode State)> Elections(
         IEnumerable<ControlledPartition> partitions, IReadOnlySet<int>? lost = null, bool? allowUnclean = null)
     {
         var changes = new List<(ControlledPartition, PartitionStateNode)>();
@@ -199,25 +199,30 @@ internal sealed partial class ClusterController
         _shuttingDown.Add(id);
         List<ControlledPartition> here =
             [.. Shown().SelectMany(t => t.Partitions.Values).Where(p => p.State is not null && p.Replicas.Length > 1 && p.Replicas.Contains(id))];
-        var changes = new List<(ControlledPartition, PartitionStateNode)>();
         var batch = new ControllerBatch();
-        foreach (ControlledPartition partition in here)
+        foreach (ControlledPartition partition in here.Where(p => p.State!.Leader != id))
         {
-            if (partition.State!.Leader != id)
-            {
-                batch.Stop(partition, id, delete: false);
-            }
-            if (LeaderElection.ControlledShutdown(id, partition.Replicas, partition.State, r => IsOnline(partition, r)) is { } next)
-            {
-                changes.Add((partition, next));
-            }
+            batch.Stop(partition, id, delete: false);
         }
-        Tell(batch, await CommitAsync(changes).ConfigureAwait(false));
+        Tell(batch, await DecideAsync(here, some => HandOver(some, id)).ConfigureAwait(false));
         batch.Send(NewSender());
         var response = new ControlledShutdownResponse();
         response.RemainingPartitions.AddRange(here.Where(p => p.State!.Leader == id).Select(p =>
             new ControlledShutdownResponse.RemainingPartition { TopicName = p.Topic.Name, PartitionIndex = p.Index }));
         return response;
+    }
+
+    private List<(ControlledPartition Partition, PartitionStateNode State)> HandOver(IEnumerable<ControlledPartition> partitions, int broker)
+    {
+        var changes = new List<(ControlledPartition, PartitionStateNode)>();
+        foreach (ControlledPartition partition in partitions)
+        {
+            if (LeaderElection.ControlledShutdown(broker, partition.Replicas, partition.State!, r => IsOnline(partition, r)) is { } next)
+            {
+                changes.Add((partition, next));
+            }
+        }
+        return changes;
     }
 
     [LoggerMessage(7020, LogLevel.Information, "broker {Id} is here, epoch {Epoch}", EventName = "BrokerHere")]

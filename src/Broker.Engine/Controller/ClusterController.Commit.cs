@@ -10,6 +10,26 @@ internal sealed partial class ClusterController
 
     private const int ReadsAtOnce = 1000;
 
+    /// <summary>Decisions on a partition whose state others change at the same time.</summary>
+    private const int DecisionsMax = 10;
+
+    /// <summary>Decides on partitions and writes what is decided; where another has changed a state meanwhile, decides
+    /// again.</summary>
+    private async Task<List<ControlledPartition>> DecideAsync(
+        IReadOnlyCollection<ControlledPartition> partitions,
+        Func<IReadOnlyCollection<ControlledPartition>, List<(ControlledPartition Partition, PartitionStateNode State)>> decide)
+    {
+        var done = new List<ControlledPartition>();
+        for (int attempt = 0; partitions.Count > 0 && attempt < DecisionsMax; attempt++)
+        {
+            List<(ControlledPartition Partition, PartitionStateNode State)> changes = decide(partitions);
+            List<ControlledPartition> written = await CommitAsync(changes).ConfigureAwait(false);
+            done.AddRange(written);
+            partitions = written.Count == changes.Count ? [] : [.. changes.Select(c => c.Partition).Except(written)];
+        }
+        return done;
+    }
+
     /// <summary>Writes new states on condition that this is still the controller, and takes them over. Transactions are on
     /// their way at the same time. A partition whose state another has changed meanwhile is read again and left as it is.</summary>
     /// <returns>The partitions whose state was written.</returns>
@@ -39,7 +59,7 @@ internal sealed partial class ClusterController
                 }
                 else
                 {
-                    again.AddRange(await WithoutRefusedAsync(transaction, result).ConfigureAwait(false));
+                    again.AddRange(await WithoutRefusedAsync(transaction, result, done).ConfigureAwait(false));
                 }
             }
             changes = again;
@@ -97,7 +117,7 @@ internal sealed partial class ClusterController
 
     /// <summary>What is left to write of a transaction that was refused: all but the change that stood in the way.</summary>
     private async Task<IEnumerable<(ControlledPartition, PartitionStateNode)>> WithoutRefusedAsync(
-        StateTransaction transaction, MultiResult result)
+        StateTransaction transaction, MultiResult result, List<ControlledPartition> done)
     {
         if (result.Error is not (CoordinationError.BadVersion or CoordinationError.NodeExists or CoordinationError.NoNode)
             || transaction.Owners[result.FailedIndex] is not { } refused)
@@ -111,6 +131,11 @@ internal sealed partial class ClusterController
             return transaction.Changes;   // its parent was in a transaction that was refused
         }
         await ReadStateAsync(refused).ConfigureAwait(false);
+        PartitionStateNode wanted = Array.Find(transaction.Changes, c => c.Partition == refused).State;
+        if (refused.State is { } now && ClusterJson.PartitionState(now).AsSpan().SequenceEqual(ClusterJson.PartitionState(wanted)))
+        {
+            done.Add(refused);   // this controller's own write, whose answer was lost
+        }
         return transaction.Changes.Where(c => c.Partition != refused);
     }
 

@@ -135,9 +135,15 @@ internal sealed partial class ClusterController
         int epoch = _epoch;
         Post(
             topic is null ? ControllerActivity.UncleanLeaderElectionEnable : ControllerActivity.TopicUncleanLeaderElectionEnable,
-            () => IsCurrent(epoch)
-                ? ElectAsync(Elections(Shown().Where(t => topic is null || t.Name == topic).SelectMany(t => t.Partitions.Values)))
-                : Task.CompletedTask);
+            () => IsCurrent(epoch) ? ElectWhereAllowedAsync(topic) : Task.CompletedTask);
+    }
+
+    private async Task ElectWhereAllowedAsync(string? topic)
+    {
+        var batch = new ControllerBatch();
+        Tell(batch, await DecideAsync(
+            [.. Shown().Where(t => topic is null || t.Name == topic).SelectMany(t => t.Partitions.Values)], some => Elections(some)).ConfigureAwait(false));
+        batch.Send(NewSender());
     }
 
     private void StartBalance()

@@ -90,7 +90,7 @@ internal sealed partial class ClusterController
             return;
         }
         LogReplicasOffline(broker, lost.Count, back.Count);
-        List<ControlledPartition> changed = await CommitAsync(Elections([.. lost, .. back])).ConfigureAwait(false);
+        List<ControlledPartition> changed = await DecideAsync([.. lost, .. back], some => Elections(some)).ConfigureAwait(false);
         var batch = new ControllerBatch();
         foreach (ControlledPartition partition in lost.Concat(back))
         {

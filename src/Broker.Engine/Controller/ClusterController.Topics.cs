@@ -156,7 +156,7 @@ internal sealed partial class ClusterController
             return;
         }
         HashSet<ControlledPartition> fresh = [.. shown.Where(p => p.State is null)];
-        List<ControlledPartition> changed = await CommitAsync(Elections(shown)).ConfigureAwait(false);
+        List<ControlledPartition> changed = await DecideAsync(shown, some => Elections(some)).ConfigureAwait(false);
         // Brokers hold the partitions before clients are told where they are.
         var batch = new ControllerBatch();
         Tell(batch, shown.Where(p => !fresh.Contains(p)));

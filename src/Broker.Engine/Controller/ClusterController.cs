@@ -13,6 +13,9 @@ namespace Broker.Engine.Controller;
 /// </summary>
 internal sealed partial class ClusterController : IAsyncDisposable
 {
+    /// <summary>Pause before another try where the tree did not answer.</summary>
+    private static readonly TimeSpan s_returnDelay = TimeSpan.FromMilliseconds(500);
+
     private readonly Channel<ControllerEvent> _events =
         Channel.CreateUnbounded<ControllerEvent>(new UnboundedChannelOptions { SingleReader = true });
 
@@ -154,9 +157,29 @@ internal sealed partial class ClusterController : IAsyncDisposable
         {
             await ResignAsync().ConfigureAwait(false);   // the broker opens a new session, with a new controller
         }
+        catch (CoordinationException e)
+        {
+            // What was written is not known: all is read anew, in an epoch of its own.
+            LogEventFailed(e);
+            await ResignAsync().ConfigureAwait(false);
+            _ = ReturnAsync();
+        }
         catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
         {
             LogEventFailed(e);
+        }
+    }
+
+    private async Task ReturnAsync()
+    {
+        try
+        {
+            await Task.Delay(s_returnDelay, _time, Stopping).ConfigureAwait(false);
+            Post(ControllerActivity.ControllerChange, ElectAsync);
+        }
+        catch (OperationCanceledException)
+        {
+            // stopped
         }
     }
 

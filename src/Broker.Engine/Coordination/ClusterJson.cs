@@ -112,23 +112,46 @@ internal static class ClusterJson
 
     public static byte[] Topic(TopicAssignment topic) => Write(json =>
     {
-        WriteReplicas(json, "removing_replicas", topic.Removing);
         WriteReplicas(json, "partitions", topic.Partitions);
         json.WriteString("topic_id", Uuids.Format(topic.Id));
         WriteReplicas(json, "adding_replicas", topic.Adding);
+        WriteReplicas(json, "removing_replicas", topic.Removing);
         json.WriteNumber("version", 3);
     });
 
     private static void WriteReplicas(Utf8JsonWriter json, string name, ImmutableSortedDictionary<int, ImmutableArray<int>> replicas)
     {
         json.WriteStartObject(name);
-        foreach ((int partition, ImmutableArray<int> ids) in replicas)
+        foreach (int partition in InKafkasOrder([.. replicas.Keys]))
         {
             json.WriteStartArray(partition.ToString(CultureInfo.InvariantCulture));
-            WriteAll(json, ids);
+            WriteAll(json, replicas[partition]);
             json.WriteEndArray();
         }
         json.WriteEndObject();
+    }
+
+    /// <summary>Numbers in the order in which Kafka writes them as keys: it keeps them as strings in a hash table (Scala's
+    /// mutable.HashMap), which has 16 buckets and doubles when it is three quarters full.</summary>
+    private static IEnumerable<int> InKafkasOrder(int[] numbers)
+    {
+        int buckets = 16;
+        while (numbers.Length >= buckets / 4 * 3)
+        {
+            buckets *= 2;
+        }
+        return numbers.Select(n => (Number: n, Hash: Hash(n))).OrderBy(n => n.Hash & (buckets - 1)).ThenBy(n => n.Hash).Select(n => n.Number);
+    }
+
+    /// <summary>Java's hash of a string, its upper bits mixed into the lower ones.</summary>
+    private static int Hash(int number)
+    {
+        int hash = 0;
+        foreach (char digit in number.ToString(CultureInfo.InvariantCulture))
+        {
+            hash = unchecked((hash * 31) + digit);
+        }
+        return hash ^ (hash >>> 16);
     }
 
     public static TopicAssignment ReadTopic(ReadOnlyMemory<byte> data)
@@ -206,14 +229,14 @@ internal static class ClusterJson
         json.WriteNumber("controller_epoch", state.ControllerEpoch);
         json.WriteNumber("leader", state.Leader);
         json.WriteNumber("version", 1);
-        json.WriteNumber("leader_epoch", state.LeaderEpoch);
-        json.WriteStartArray("isr");
-        WriteAll(json, state.InSyncReplicas);
-        json.WriteEndArray();
         if (state.IsRecovering)
         {
             json.WriteNumber("leader_recovery_state", 1);
         }
+        json.WriteNumber("leader_epoch", state.LeaderEpoch);
+        json.WriteStartArray("isr");
+        WriteAll(json, state.InSyncReplicas);
+        json.WriteEndArray();
     });
 
     public static PartitionStateNode ReadPartitionState(ReadOnlyMemory<byte> data, int version)

@@ -65,6 +65,9 @@ internal sealed class ClassicGroup(string groupId, int partition)
 
     public Dictionary<TopicPartition, CommittedOffset> Offsets { get; } = [];
 
+    /// <summary>Commits in the log that are still to reach the other replicas, in the log's order.</summary>
+    public Queue<PendingCommit> PendingCommits { get; } = new();
+
     /// <summary>Topics that the members of this generation read; null where that cannot be told.</summary>
     public IReadOnlySet<string>? Subscribed { get; private set; }
 

@@ -76,29 +76,55 @@ internal sealed partial class GroupCoordinator
             {
                 assignments[one.MemberId] = one.Assignment.ToArray();
             }
-            ErrorCode error = WriteGroup(group, assignments);
-            if (error != ErrorCode.None)
+            GroupWrite write = AppendGroup(group, assignments);
+            if (write.IsDecided(out ErrorCode error))
             {
-                EndSyncs(group, error);
-                PrepareRebalance(group, "the assignment could not be stored");
-                return new(answer);
+                CompleteSyncs(group, assignments, error);
             }
-            foreach (GroupMember one in group.Members)
+            else
             {
-                one.Assignment = assignments.GetValueOrDefault(one.MemberId, []);
-            }
-            group.MoveTo(GroupState.Stable, _clock.UnixMs);
-            Interlocked.Increment(ref _rebalancesDone);
-            foreach (GroupMember one in group.Members)
-            {
-                if (one.Syncing is not null)
-                {
-                    one.AnswerSync(Assigned(group, one));
-                    one.Heartbeat.Set(one.SessionTimeoutMs);
-                }
+                _ = CompleteSyncsLaterAsync(group, assignments, write);
             }
         }
         return new(answer);
+    }
+
+    /// <summary>The assignment holds once all in-sync replicas have it: no member acts on one that may be lost.</summary>
+    private async Task CompleteSyncsLaterAsync(ClassicGroup group, Dictionary<string, byte[]> assignments, GroupWrite write)
+    {
+        int generation = group.Generation;
+        ErrorCode error = await ReplicatedAsync(write).ConfigureAwait(false);
+        lock (group.Lock)
+        {
+            if (group.State == GroupState.CompletingRebalance && group.Generation == generation)
+            {
+                CompleteSyncs(group, assignments, error);
+            }
+        }
+    }
+
+    private void CompleteSyncs(ClassicGroup group, Dictionary<string, byte[]> assignments, ErrorCode error)
+    {
+        if (error != ErrorCode.None)
+        {
+            EndSyncs(group, error);
+            PrepareRebalance(group, "the assignment could not be stored");
+            return;
+        }
+        foreach (GroupMember one in group.Members)
+        {
+            one.Assignment = assignments.GetValueOrDefault(one.MemberId, []);
+        }
+        group.MoveTo(GroupState.Stable, _clock.UnixMs);
+        Interlocked.Increment(ref _rebalancesDone);
+        foreach (GroupMember one in group.Members)
+        {
+            if (one.Syncing is not null)
+            {
+                one.AnswerSync(Assigned(group, one));
+                one.Heartbeat.Set(one.SessionTimeoutMs);
+            }
+        }
     }
 
     private static void EndSyncs(ClassicGroup group, ErrorCode error)

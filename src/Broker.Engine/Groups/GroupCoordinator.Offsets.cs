@@ -15,12 +15,29 @@ internal sealed partial class GroupCoordinator
     /// <summary>Most records that one batch takes offsets away with: it must fit into a batch.</summary>
     private const int ForgetBatch = 1_000;
 
-    public OffsetCommitResponse Commit(OffsetCommitRequest request, short version)
+    /// <summary>Commits offsets; answered once all in-sync replicas have them, and only then to be read.</summary>
+    public async ValueTask<OffsetCommitResponse> CommitAsync(OffsetCommitRequest request, short version)
+    {
+        (OffsetCommitResponse response, ClassicGroup? group, GroupWrite write) = Commit(request, version);
+        if (group is null)
+        {
+            return response;
+        }
+        ErrorCode error = await ReplicatedAsync(write).ConfigureAwait(false);
+        lock (group.Lock)
+        {
+            Settle(group);
+        }
+        return error == ErrorCode.None ? response : CommitResponse(request, version, (_, _) => error);
+    }
+
+    /// <summary>Does what need not be waited for; the group is null when that is all.</summary>
+    private (OffsetCommitResponse Response, ClassicGroup? Waiting, GroupWrite Write) Commit(OffsetCommitRequest request, short version)
     {
         ErrorCode error = Check(request.GroupId, emptyAllowed: true);
         if (error != ErrorCode.None)
         {
-            return CommitResponse(request, version, (_, _) => error);
+            return (CommitResponse(request, version, (_, _) => error), null, default);
         }
         ClassicGroup? group = _groups.GetValueOrDefault(request.GroupId);
         if (group is null)
@@ -28,7 +45,7 @@ internal sealed partial class GroupCoordinator
             if (request.GenerationIdOrMemberEpoch >= 0)
             {
                 ErrorCode missing = version >= GroupNotFoundVersion ? ErrorCode.GroupIdNotFound : ErrorCode.IllegalGeneration;
-                return CommitResponse(request, version, (_, _) => missing);
+                return (CommitResponse(request, version, (_, _) => missing), null, default);
             }
             group = GetOrAdd(request.GroupId);
         }
@@ -37,7 +54,7 @@ internal sealed partial class GroupCoordinator
             error = IsInUse(group) ? CheckCommit(group, request) : ErrorCode.CoordinatorNotAvailable;
             if (error != ErrorCode.None)
             {
-                return CommitResponse(request, version, (_, _) => error);
+                return (CommitResponse(request, version, (_, _) => error), null, default);
             }
             if (group.Find(request.MemberId) is { } member)
             {
@@ -65,7 +82,7 @@ internal sealed partial class GroupCoordinator
             : group.State == GroupState.CompletingRebalance ? ErrorCode.RebalanceInProgress : ErrorCode.None;
     }
 
-    private OffsetCommitResponse Store(ClassicGroup group, OffsetCommitRequest request, short version)
+    private (OffsetCommitResponse Response, ClassicGroup? Waiting, GroupWrite Write) Store(ClassicGroup group, OffsetCommitRequest request, short version)
     {
         var accepted = new List<OffsetToCommit>();
         long now = _clock.UnixMs;
@@ -84,21 +101,40 @@ internal sealed partial class GroupCoordinator
             });
         if (accepted.Count == 0)
         {
-            return response;
+            return (response, null, default);
         }
-        ErrorCode error = Write(
+        GroupWrite write = Append(
             group,
             [.. accepted.Select(a => new OffsetsLog.Entry(OffsetsLog.OffsetKey(group.GroupId, a.Partition), OffsetsLog.OffsetValue(a.Offset)))]);
-        if (error != ErrorCode.None)
+        if (write.Error != ErrorCode.None)
         {
-            return CommitResponse(request, version, (_, _) => error);
+            return (CommitResponse(request, version, (_, _) => write.Error), null, default);
         }
-        foreach (OffsetToCommit one in accepted)
+        group.PendingCommits.Enqueue(new PendingCommit(write, accepted));
+        return Settle(group) ? (response, null, default) : (response, group, write);
+    }
+
+    /// <summary>Lets offsets count that all in-sync replicas have, in the log's order; true when none is left.</summary>
+    private bool Settle(ClassicGroup group)
+    {
+        while (group.PendingCommits.TryPeek(out PendingCommit? oldest))
         {
-            group.Offsets[one.Partition] = one.Offset;
+            if (!oldest.Write.IsDecided(out ErrorCode error))
+            {
+                return false;
+            }
+            group.PendingCommits.Dequeue();
+            if (error is not (ErrorCode.None or ErrorCode.NotEnoughReplicasAfterAppend))
+            {
+                continue;   // another coordinator says what counts
+            }
+            foreach (OffsetToCommit one in oldest.Offsets)
+            {
+                group.Offsets[one.Partition] = one.Offset;
+            }
+            Interlocked.Add(ref _commits, oldest.Offsets.Count);
         }
-        Interlocked.Add(ref _commits, accepted.Count);
-        return response;
+        return true;
     }
 
     private OffsetCommitResponse CommitResponse(

@@ -4,6 +4,7 @@ using Broker.Engine.Metadata;
 using Broker.Engine.Purgatory;
 using Broker.Engine.Replication;
 using Broker.Engine.Requests;
+using Broker.Engine.Storage;
 using Broker.Engine.Timing;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -242,25 +243,39 @@ internal sealed partial class GroupCoordinator
         }
     }
 
-    /// <summary>Writes records of a group to its partition; the error is the one that clients understand.</summary>
-    private ErrorCode Write(ClassicGroup group, IReadOnlyList<OffsetsLog.Entry> entries)
+    /// <summary>Writes records of a group to its partition, and does not wait for the other replicas; the error is the one that
+    /// clients understand.</summary>
+    private ErrorCode Write(ClassicGroup group, IReadOnlyList<OffsetsLog.Entry> entries) => Append(group, entries).Error;
+
+    private GroupWrite Append(ClassicGroup group, IReadOnlyList<OffsetsLog.Entry> entries)
     {
         if (_replicas.Partitions.Find(new TopicPartition(InternalTopics.ConsumerOffsets, group.Partition)) is not { } partition)
         {
-            return ErrorCode.NotCoordinator;
+            return new GroupWrite(ErrorCode.NotCoordinator, null, 0, 0);
         }
-        return OffsetsLog.Append(partition, entries, _clock.UnixMs) switch
-        {
-            ErrorCode.None => ErrorCode.None,
-            ErrorCode.NotLeaderOrFollower or ErrorCode.KafkaStorageError => ErrorCode.NotCoordinator,
-            ErrorCode.UnknownTopicOrPartition or ErrorCode.NotEnoughReplicas => ErrorCode.CoordinatorNotAvailable,
-            ErrorCode.MessageTooLarge or ErrorCode.RecordListTooLarge => ErrorCode.UnknownServerError,
-            ErrorCode other => other,
-        };
+        AppendResult result = OffsetsLog.Append(partition, entries, _clock.UnixMs);
+        return new GroupWrite(ErrorOf(result.Error), partition, result.LastOffset + 1, result.LeaderEpoch);
     }
 
+    private static ErrorCode ErrorOf(ErrorCode append) => append switch
+    {
+        ErrorCode.NotLeaderOrFollower or ErrorCode.KafkaStorageError => ErrorCode.NotCoordinator,
+        ErrorCode.UnknownTopicOrPartition or ErrorCode.NotEnoughReplicas or ErrorCode.NotEnoughReplicasAfterAppend
+            => ErrorCode.CoordinatorNotAvailable,
+        ErrorCode.MessageTooLarge or ErrorCode.RecordListTooLarge => ErrorCode.UnknownServerError,
+        _ => append,
+    };
+
     private ErrorCode WriteGroup(ClassicGroup group, IReadOnlyDictionary<string, byte[]>? assignments) =>
-        Write(group, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), OffsetsLog.GroupValue(group, assignments))]);
+        AppendGroup(group, assignments).Error;
+
+    private GroupWrite AppendGroup(ClassicGroup group, IReadOnlyDictionary<string, byte[]>? assignments) =>
+        Append(group, [new OffsetsLog.Entry(OffsetsLog.GroupKey(group.GroupId), OffsetsLog.GroupValue(group, assignments))]);
+
+    /// <summary>Waits until all in-sync replicas have what was written (offsets.commit.timeout.ms).</summary>
+    private async ValueTask<ErrorCode> ReplicatedAsync(GroupWrite write) => write.Error != ErrorCode.None ? write.Error
+        : ErrorOf(await write.Partition!.WhenReplicatedAsync(
+            write.RequiredOffset, write.LeaderEpoch, Options.CommitTimeoutMs).ConfigureAwait(false));
 
     /// <summary>A partition of the offsets topic that this broker leads, until it resigns. <see cref="IsOver"/> belongs to
     /// its own monitor.</summary>

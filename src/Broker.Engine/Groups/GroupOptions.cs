@@ -12,6 +12,9 @@ internal sealed record GroupOptions
     public int MetadataBytesMax { get; init; } = 4_096;
     public long OffsetsRetentionMs { get; init; } = 7L * 24 * 60 * 60_000;
 
+    /// <summary>Milliseconds that a commit waits for the replicas (offsets.commit.timeout.ms).</summary>
+    public int CommitTimeoutMs { get; init; } = 5_000;
+
     /// <summary>Milliseconds that a member's first join may take (Kafka: NEW_MEMBER_JOIN_TIMEOUT).</summary>
     public int NewMemberJoinTimeoutMs { get; init; } = 300_000;
 
@@ -22,6 +25,7 @@ internal sealed record GroupOptions
         InitialRebalanceDelayMs = config.Int("group.initial.rebalance.delay.ms"),
         SizeMax = config.Int("group.max.size"),
         MetadataBytesMax = config.Int("offset.metadata.max.bytes"),
+        CommitTimeoutMs = config.Int("offsets.commit.timeout.ms"),
         OffsetsRetentionMs = config.Long("offsets.retention.minutes") * 60_000,
     };
 }

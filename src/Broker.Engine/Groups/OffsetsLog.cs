@@ -79,7 +79,7 @@ internal static class OffsetsLog
     }
 
     /// <summary>Appends entries as one batch.</summary>
-    public static ErrorCode Append(Partition partition, IReadOnlyList<Entry> entries, long nowMs)
+    public static AppendResult Append(Partition partition, IReadOnlyList<Entry> entries, long nowMs)
     {
         using var builder = new RecordBatchBuilder(BatchTools.Current.Codecs);
         builder.Begin(new RecordBatchOptions());
@@ -88,8 +88,8 @@ internal static class OffsetsLog
             builder.Append(nowMs, entry.Key, entry.Value);
         }
         AppendResult result = partition.AppendFromCoordinator(builder.Finish().Span, nowMs);
-        partition.Wake();
-        return result.Error;
+        partition.WakeFetches();
+        return result;
     }
 
     /// <summary>Reads every record of a log, oldest first.</summary>

@@ -2,6 +2,7 @@ using Broker.Engine.Handlers.Admin;
 using Broker.Engine.Handlers.Fetch;
 using Broker.Engine.Handlers.Groups;
 using Broker.Engine.Handlers.Produce;
+using Broker.Engine.Replication;
 using Broker.Engine.Requests;
 
 namespace Broker.Engine.Handlers;
@@ -17,7 +18,8 @@ internal static class AllHandlers
         broker.Fetches = new FetchHandler(
             broker.Replicas, broker.Metadata, broker.FetchPurgatory, broker.Transport, broker.Clock, broker.ColdReaders,
             new FetchOptions(
-                broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots")),
+                broker.Config.Static.Int("fetch.max.bytes"), broker.Config.Static.Int("max.incremental.fetch.session.cache.slots"),
+                broker.Config.Static.Text("replica.selector.class") == RackAwareReplicaSelector.ClassName),
             new Random(broker.Id));
         broker.Produces = new ProduceHandler(
             broker.Replicas, broker.Metadata, broker.ProducePurgatory, broker.Transport, broker.Clock);
@@ -32,7 +34,7 @@ internal static class AllHandlers
             new DescribeClusterHandler(broker.Metadata, broker.ClusterId),
             new DescribeLogDirsHandler(broker.Logs, broker.Replicas.HighWatermarkOf),
             new DescribeProducersHandler(broker.Replicas, broker.Metadata),
-            new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata),
+            new DeleteRecordsHandler(broker.Replicas, broker.Logs, broker.Metadata, broker.DeleteRecordsPurgatory),
             new InitProducerIdHandler(broker.ProducerIds),
             new CreateTopicsHandler(broker.Topics, broker.Waits, broker.Config),
             new DeleteTopicsHandler(broker.Topics, broker.Waits, broker.Metadata),

@@ -29,6 +29,7 @@ internal sealed class ClientConnection : IConnectionHandler
     private UnsentAnswer[] _unsent = [];
     private int _unsentCount;
     private bool _paused;
+    private int _resumeAt;
     private bool _closed;
 
     public ClientConnection(TransportConnection transport, RequestDispatcher dispatcher, long id)
@@ -86,6 +87,7 @@ internal sealed class ClientConnection : IConnectionHandler
         }
         Enqueue(response);
         _paused = !response.AllowsPipelining || _pending >= PipelinedMax;
+        _resumeAt = response.AllowsPipelining ? PipelinedMax / 2 : 0;
         return _paused ? FrameVerdict.Pause : FrameVerdict.Next;
     }
 
@@ -118,7 +120,7 @@ internal sealed class ClientConnection : IConnectionHandler
             Transport.Flush();
             Transport.RequestClose("closed by the broker");
         }
-        else if (_paused && _pending == 0)
+        else if (_paused && _pending <= _resumeAt)
         {
             _paused = false;
             Transport.Resume();

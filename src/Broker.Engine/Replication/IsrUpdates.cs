@@ -63,15 +63,19 @@ internal sealed partial class IsrUpdates : IAsyncDisposable
     {
         try
         {
-            while (TakeBatch() is { Count: > 0 } batch)
+            while (TakeBatch() is { } batch)
             {
+                if (batch.Count == 0)
+                {
+                    continue;
+                }
                 bool failed = false;
                 try
                 {
                     AlterPartitionResponse response = await _send(Request(batch), _stopping.Token).ConfigureAwait(false);
                     failed = Answer(batch, response);
                 }
-                catch (IOException e)
+                catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
                 {
                     LogFailed(e.Message);
                     PutBack(batch);
@@ -87,19 +91,21 @@ internal sealed partial class IsrUpdates : IAsyncDisposable
         {
             // the broker stops
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            LogBroken(e);
-        }
     }
 
-    private List<KeyValuePair<Partition, IsrProposal>> TakeBatch()
+    /// <summary>What waits; null when nothing does, and the sender ends.</summary>
+    private List<KeyValuePair<Partition, IsrProposal>>? TakeBatch()
     {
         lock (_lock)
         {
+            _isSending = _waiting.Count > 0;
+            if (!_isSending)
+            {
+                return null;
+            }
             List<KeyValuePair<Partition, IsrProposal>> batch = [.. _waiting.Take(BatchMax)];
             batch.ForEach(b => _waiting.Remove(b.Key));
-            _isSending = batch.Count > 0;
+            batch.RemoveAll(b => !ReferenceEquals(b.Key.Role.Proposal, b.Value));   // decided otherwise since
             return batch;
         }
     }
@@ -125,6 +131,10 @@ internal sealed partial class IsrUpdates : IAsyncDisposable
             foreach ((Partition partition, IsrProposal proposal) in topic)
             {
                 PartitionRole role = partition.Role;
+                if (!ReferenceEquals(role.Proposal, proposal))
+                {
+                    continue;
+                }
                 var one = new AlterPartitionRequest.PartitionData
                 {
                     PartitionIndex = partition.Index,
@@ -204,7 +214,4 @@ internal sealed partial class IsrUpdates : IAsyncDisposable
 
     [LoggerMessage(4021, LogLevel.Warning, "the controller did not take changes of in-sync replicas, and is asked again: {Reason}", EventName = "IsrUpdateFailed")]
     private partial void LogFailed(string reason);
-
-    [LoggerMessage(4022, LogLevel.Error, "changes of in-sync replicas could not be sent", EventName = "IsrUpdatesBroken")]
-    private partial void LogBroken(Exception exception);
 }

@@ -6,6 +6,10 @@ namespace Broker.Engine.Replication;
 /// <summary>Following: taking what the leader has, and cutting what it does not have. Called by the partition's one fetcher.</summary>
 internal sealed partial class Partition
 {
+    /// <summary>Whether what is fetched counts by the followers' quota.</summary>
+    public bool CountsByFollowerQuota => _context.FollowerQuota is { IsLimited: true }
+        && Log.Config.FollowerThrottledReplicas.Contains(Index, _context.BrokerId);
+
     private PartitionRole Follow(PartitionRole asked)
     {
         Log.EndReign();

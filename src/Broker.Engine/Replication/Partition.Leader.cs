@@ -47,6 +47,17 @@ internal sealed partial class Partition
 
     public bool IsUnderMinIsr(PartitionRole role) => role.InSyncReplicas.Length < EffectiveMinIsr(role);
 
+    /// <summary>Milliseconds since a follower had every record.</summary>
+    public long SinceCaughtUpMs(FollowerState follower) => Math.Max(0, _context.Clock.NowMs - follower.LastCaughtUpMs);
+
+    /// <summary>Whether what a follower takes counts by the leaders' quota.</summary>
+    public bool CountsByLeaderQuota => _context.LeaderQuota is { IsLimited: true }
+        && Log.Config.LeaderThrottledReplicas.Contains(Index, _context.BrokerId);
+
+    /// <summary>Whether a follower gets nothing now because the leaders' quota is used up. One in sync is never held up.</summary>
+    public bool IsThrottled(int followerId) => CountsByLeaderQuota
+        && Array.IndexOf(Role.InSyncReplicas, followerId) < 0 && _context.LeaderQuota!.IsExceeded;
+
     private PartitionRole Lead(PartitionRole held, PartitionRole asked)
     {
         bool newEpoch = !held.IsLeader || asked.LeaderEpoch > held.LeaderEpoch;
@@ -82,13 +93,13 @@ internal sealed partial class Partition
 
     private void AdvanceAfterAppend()
     {
-        // The role is read after the append is visible: whoever changes it later sees the append.
-        Interlocked.MemoryBarrier();
-        PartitionRole role = Role;
-        if (role.Followers.Length == 0)
+        if (Role.Followers.Length == 0)
         {
             return;   // the log has moved its high watermark as it appended
         }
+        // The role is read after the append is visible: whoever changes it later sees the append.
+        Interlocked.MemoryBarrier();
+        PartitionRole role = Role;
         long end = Log.LogEndOffset;
         foreach (int replica in role.MaximalInSyncReplicas)
         {
@@ -97,9 +108,14 @@ internal sealed partial class Partition
                 return;   // the usual case: a follower has to fetch first
             }
         }
+        bool advanced;
         lock (_roleLock)
         {
-            TryAdvance(_role);
+            advanced = TryAdvance(_role);
+        }
+        if (advanced)
+        {
+            ProduceWatchers.CheckAndComplete();
         }
     }
 

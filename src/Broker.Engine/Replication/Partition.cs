@@ -60,30 +60,57 @@ internal sealed partial class Partition
     public AppendResult AppendAsLeader(Span<byte> records, short produceVersion, long nowMs, short acks)
     {
         PartitionRole role = Role;
-        if (CheckAppend(role, acks) is var error && error != ErrorCode.None)
+        while (true)
         {
-            return AppendResult.Failed(error, null);
+            if (CheckAppend(role, acks) is var error && error != ErrorCode.None)
+            {
+                return AppendResult.Failed(error, null);
+            }
+            AppendResult result = Log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, ref role))
+            {
+                return Appended(result, role);
+            }
         }
-        AppendResult result = Log.AppendAsLeader(records, produceVersion, nowMs, role.LeaderEpoch);
-        result.LeaderEpoch = role.LeaderEpoch;
-        if (result.Error == ErrorCode.None && !result.IsDuplicate)
-        {
-            AdvanceAfterAppend();
-        }
-        return result;
     }
 
     /// <summary>Appends a batch that one of this broker's coordinators built, if this broker leads.</summary>
     public AppendResult AppendFromCoordinator(Span<byte> batch, long nowMs)
     {
         PartitionRole role = Role;
-        if (CheckAppend(role, AllReplicas) is var error && error != ErrorCode.None)
+        while (true)
         {
-            return AppendResult.Failed(error, null);
+            if (CheckAppend(role, AllReplicas) is var error && error != ErrorCode.None)
+            {
+                return AppendResult.Failed(error, null);
+            }
+            AppendResult result = Log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+            if (!IsOvertaken(result, ref role))
+            {
+                return Appended(result, role);
+            }
         }
-        AppendResult result = Log.AppendFromCoordinator(batch, nowMs, role.LeaderEpoch);
+    }
+
+    /// <summary>Whether a batch came between two epochs of one reign: then it belongs to the second.</summary>
+    private bool IsOvertaken(in AppendResult result, ref PartitionRole role)
+    {
+        if (result.Error != ErrorCode.NotLeaderOrFollower)
+        {
+            return false;
+        }
+        lock (_roleLock)
+        {
+            bool overtaken = _role.IsLeader && _role.LeaderEpoch != role.LeaderEpoch;
+            role = _role;
+            return overtaken;
+        }
+    }
+
+    private AppendResult Appended(AppendResult result, PartitionRole role)
+    {
         result.LeaderEpoch = role.LeaderEpoch;
-        if (result.Error == ErrorCode.None)
+        if (result.Error == ErrorCode.None && !result.IsDuplicate)
         {
             AdvanceAfterAppend();
         }
@@ -108,6 +135,9 @@ internal sealed partial class Partition
     private ErrorCode CheckAppend(PartitionRole role, short acks) =>
         !role.IsLeader ? ErrorCode.NotLeaderOrFollower
         : acks == AllReplicas && IsUnderMinIsr(role) ? ErrorCode.NotEnoughReplicas : ErrorCode.None;
+
+    /// <summary>Lets what waits for the log to grow see an append. Outside any lock.</summary>
+    public void WakeFetches() => FetchWatchers.CheckAndComplete();
 
     /// <summary>Lets what waits for the log or the high watermark see the change. Outside any lock.</summary>
     public void Wake()

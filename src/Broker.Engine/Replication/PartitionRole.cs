@@ -35,6 +35,10 @@ internal sealed record PartitionRole(
     /// expansion holds, the high watermark waits for it (Kafka: PartitionState.maximalIsr).</summary>
     public ReadOnlySpan<int> MaximalInSyncReplicas => Proposal is { IsExpansion: true } asked ? asked.InSyncReplicas : InSyncReplicas;
 
+    /// <summary>Whether in-sync replicas are missing, those left aside that a reassignment is still adding (Kafka:
+    /// OngoingReassignmentState).</summary>
+    public bool IsUnderReplicated => InSyncReplicas.Except(AddingReplicas).Count() < AssignedReplicas.Length - AddingReplicas.Length;
+
     public FollowerState? Follower(int brokerId)
     {
         foreach (FollowerState follower in Followers)

@@ -30,6 +30,12 @@ internal sealed class ReplicationContext(int brokerId, MonotonicClock clock)
     /// <summary>Where what is to be replicated is waited for.</summary>
     public DelayedOperationPurgatory? ProducePurgatory { get; set; }
 
+    /// <summary>What leaders may give to throttled followers.</summary>
+    public ReplicationQuota? LeaderQuota { get; set; }
+
+    /// <summary>What throttled followers may take.</summary>
+    public ReplicationQuota? FollowerQuota { get; set; }
+
     /// <summary>Takes a proposal to the controller; called outside the partition's lock.</summary>
     public Action<Partition>? Propose { get; set; }
 

@@ -34,6 +34,7 @@ internal static class ClusterApi
         MapCluster(api);
         MapConfig(api);
         TopicApi.Map(api);
+        ReassignmentApi.Map(api);
         MessageApi.Map(api);
         GroupApi.Map(api);
         InsideApi.Map(api);

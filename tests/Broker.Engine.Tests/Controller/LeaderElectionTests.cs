@@ -148,11 +148,37 @@ public sealed class LeaderElectionTests
         byte[] json = ClusterJson.Topic(moving);
 
         Assert.Equal(
-            """{"removing_replicas":{"0":[1]},"partitions":{"0":[3,1],"1":[2]},"topic_id":"AAAAAAAAAAAAAAAAAAAAAQ","adding_replicas":{"0":[3]},"version":3}""",
+            """{"partitions":{"0":[3,1],"1":[2]},"topic_id":"AAAAAAAAAAAAAAAAAAAAAQ","adding_replicas":{"0":[3]},"removing_replicas":{"0":[1]},"version":3}""",
             System.Text.Encoding.UTF8.GetString(json));
         TopicAssignment read = ClusterJson.ReadTopic(json);
         Assert.Equal([3], read.Adding[0]);
         Assert.Equal([1], read.Removing[0]);
         Assert.Equal(topic.Partitions[1], read.Partitions[1]);
+    }
+
+    [Fact]
+    public void Topic_OfManyPartitions_HasThemInKafkasOrder()
+    {
+        var topic = new TopicAssignment(
+            Guid.Empty, Enumerable.Range(0, 25).ToImmutableSortedDictionary(p => p, _ => ImmutableArray.Create(1)));
+
+        string json = System.Text.Encoding.UTF8.GetString(ClusterJson.Topic(topic));
+
+        // As Kafka 3.9.1 writes it.
+        int[] order = [22, 23, 24, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21];
+        Assert.StartsWith($$"""{"partitions":{{{string.Join(',', order.Select(p => $"\"{p}\":[1]"))}}},"topic_id":""", json);
+    }
+
+    [Fact]
+    public void PartitionState_Recovering_IsWrittenAndReadAsKafkaDoes()
+    {
+        PartitionStateNode state = State(1, 1) with { IsRecovering = true };
+
+        byte[] json = ClusterJson.PartitionState(state);
+
+        Assert.Equal(
+            """{"controller_epoch":1,"leader":1,"version":1,"leader_recovery_state":1,"leader_epoch":4,"isr":[1]}""",
+            System.Text.Encoding.UTF8.GetString(json));
+        Assert.True(ClusterJson.ReadPartitionState(json, 7).IsRecovering);
     }
 }

@@ -178,7 +178,9 @@ internal sealed class GroupFixture : IDisposable
         var asked = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         asked.Partitions.Add(new() { CommittedOffset = offset, CommittedMetadata = metadata, CommittedLeaderEpoch = 3 });
         request.Topics.Add(asked);
-        return Coordinator.Commit(request, 9).Topics[0].Partitions[0].ErrorCode;
+        Task<OffsetCommitResponse> committed = Coordinator.CommitAsync(request, 9).AsTask();
+        Assert.True(committed.IsCompletedSuccessfully);   // with one replica there is nothing to wait for
+        return committed.Result.Topics[0].Partitions[0].ErrorCode;
     }
 
     public CommittedOffset? Committed()

@@ -241,6 +241,43 @@ public sealed class PartitionLeaderTests : IDisposable
     }
 
     [Fact]
+    public void IsDecided_EpochRisesWhileThisBrokerGoesOnLeading_IsAcknowledged()
+    {
+        _broker.Give(0, 1, [0, 1], replicas: [0, 1]);
+        _broker.Append(3);
+        _broker.Give(0, 2, [0, 1], replicas: [0, 1], partitionEpoch: 1);
+        Assert.False(_broker.Partition.IsDecided(3, leaderEpoch: 1, out _));
+        _broker.Fetched(1, 3);
+
+        Assert.True(_broker.Partition.IsDecided(3, leaderEpoch: 1, out ErrorCode error));
+        Assert.Equal(ErrorCode.None, error);
+    }
+
+    [Fact]
+    public async Task AppendAsLeader_EpochRisesMeanwhile_IsAppendedInTheOneOrTheOther()
+    {
+        _broker.Give(0, 1, [0], replicas: [0, 1]);
+        using var done = new CancellationTokenSource();
+        Task rising = Task.Run(() =>
+        {
+            for (int epoch = 2; epoch < 500; epoch++)
+            {
+                _broker.Give(0, epoch, [0], replicas: [0, 1], partitionEpoch: epoch);
+            }
+            done.Cancel();
+        }, TestContext.Current.CancellationToken);
+        int appended = 0;
+        while (!done.IsCancellationRequested)
+        {
+            Assert.Equal(ErrorCode.None, _broker.Append().Error);
+            appended++;
+        }
+        await rising;
+
+        Assert.Equal(appended, _broker.Partition.Log.LogEndOffset);
+    }
+
+    [Fact]
     public void OnFollowerFetch_OfAnEarlierLifeOfTheFollower_IsIgnored()
     {
         _broker.Give(0, 1, [0], replicas: [0, 1]);

@@ -118,7 +118,8 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>The broker that leads a partition.</summary>
-    public int LeaderOf(TestTopic topic, int partition = 0) => Server().Metadata.Current.Partition(topic.Name, partition)!.Leader;
+    public int LeaderOf(TestTopic topic, int partition = 0) =>
+        Brokers.Select(b => b.Server).First(s => s is { IsServing: true })!.Metadata.Current.Partition(topic.Name, partition)!.Leader;
 
     public async ValueTask DisposeAsync()
     {

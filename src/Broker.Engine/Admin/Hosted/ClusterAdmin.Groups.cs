@@ -44,12 +44,12 @@ internal sealed partial class ClusterAdmin
             error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
     }
 
-    public Task<IReadOnlyList<CommittedPlace>> ResetOffsetsAsync(string groupId, OffsetReset reset, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<CommittedPlace>> ResetOffsetsAsync(string groupId, OffsetReset reset, CancellationToken cancellationToken)
     {
         GroupCoordinator groups = CoordinatorOf(groupId).Groups;
         int[] partitions = reset.Partition is { } one ? [one] : [.. Enumerable.Range(0, Known(reset.Topic).Partitions.Length)];
         List<CommittedPlace> places = [.. partitions.Select(p => new CommittedPlace(reset.Topic, p, PlaceOf(reset, LeaderOrThrow(reset.Topic, p))))];
-        OffsetCommitResponse response = groups.Commit(
+        OffsetCommitResponse response = await groups.CommitAsync(
             new OffsetCommitRequest
             {
                 GroupId = groupId,
@@ -66,11 +66,11 @@ internal sealed partial class ClusterAdmin
                     },
                 ],
             },
-            OffsetCommitVersion);
+            OffsetCommitVersion).ConfigureAwait(false);
         ErrorCode error = response.Topics.SelectMany(t => t.Partitions).Select(p => p.ErrorCode).FirstOrDefault(e => e != ErrorCode.None);
         return error switch
         {
-            ErrorCode.None => Task.FromResult<IReadOnlyList<CommittedPlace>>(places),
+            ErrorCode.None => places,
             ErrorCode.UnknownMemberId => throw new AdminException("NON_EMPTY_GROUP", $"Group {groupId} has members: only they may commit."),
             _ => throw new AdminException(error.Name(), $"The offsets of group {groupId} could not be committed."),
         };

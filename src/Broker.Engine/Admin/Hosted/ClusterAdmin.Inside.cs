@@ -163,7 +163,10 @@ internal sealed partial class ClusterAdmin
         BrokerServer broker = Running().FirstOrDefault(b => b.Id == brokerId)
             ?? throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {brokerId} is not running in this host.");
         DelayedOperationPurgatory[] all =
-            [broker.FetchPurgatory, broker.RebalancePurgatory, broker.HeartbeatPurgatory, broker.TopicPurgatory];
+            [
+                broker.ProducePurgatory, broker.FetchPurgatory, broker.RebalancePurgatory, broker.HeartbeatPurgatory,
+                broker.DeleteRecordsPurgatory, broker.TopicPurgatory,
+            ];
         return new TimersView(brokerId, [.. all.Select(p => Describe(brokerId, p))]);
     }
 

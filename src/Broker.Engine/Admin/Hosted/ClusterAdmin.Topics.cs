@@ -114,6 +114,12 @@ internal sealed partial class ClusterAdmin
             Segments = leader?.Log.Segments.Count ?? 0,
             MessagesInPerSec = _traffic.Partition(id).Messages,
             LogDirectory = leader?.Log.ParentDirectory,
+            ReplicaStates = leader is null ? [] : ReplicasOf(leader),
+            IsrHistory = leader is null ? [] :
+            [
+                .. leader.IsrHistory.Reverse().Select(c => new IsrChangeView(
+                    DateTimeOffset.FromUnixTimeMilliseconds(c.AtUnixMs), c.BrokerId, c.Joined, c.Cause)),
+            ],
         };
     }
 

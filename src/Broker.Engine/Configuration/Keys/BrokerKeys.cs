@@ -13,9 +13,9 @@ internal static class BrokerKeys
         + broker.rack | String | ~ | Medium | R |  |  | The rack of the broker: replicas of a partition are placed on different racks.
         - broker.session.timeout.ms | Int | 9000 | Medium | R |  |  | a broker is alive while its session is: zookeeper.session.timeout.ms
         - config.providers | List |  | Low | C |  |  | values are taken as they stand
-        - controlled.shutdown.enable | Boolean | true | Medium | R |  |  | a partition has one replica here, so there is no leader to move before a stop
-        - controlled.shutdown.max.retries | Int | 3 | Medium | R |  |  | a partition has one replica here, so there is no leader to move before a stop
-        - controlled.shutdown.retry.backoff.ms | Long | 5000 | Medium | R |  |  | a partition has one replica here, so there is no leader to move before a stop
+        + controlled.shutdown.enable | Boolean | true | Medium | R |  |  | Whether a broker hands its leaderships over before it stops.
+        + controlled.shutdown.max.retries | Int | 3 | Medium | R |  |  | How often a broker that stops asks the controller to take its leaderships.
+        + controlled.shutdown.retry.backoff.ms | Long | 5000 | Medium | R |  |  | Milliseconds between two of these requests where leaderships are left that others could take.
         ! create.topic.policy.class.name | Class | ~ | Low | R |  |  | Java classes cannot be loaded, and ignoring a policy would allow what it forbids
         + default.replication.factor | Int | 1 | Medium | R |  |  | Replicas of a partition of a topic that is made without a count.
         + delete.topic.enable | Boolean | true | High | R |  |  | Whether topics may be deleted.

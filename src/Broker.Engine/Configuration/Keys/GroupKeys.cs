@@ -15,14 +15,14 @@ internal static class GroupKeys
         + group.max.size | Int | 2147483647 | Medium | R | >=1 |  | Most members of a group.
         + group.min.session.timeout.ms | Int | 6000 | Medium | R |  |  | Shortest session timeout that a member may ask for.
         + offset.metadata.max.bytes | Int | 4096 | High | R |  |  | Largest metadata of a committed offset.
-        - offsets.commit.required.acks | Short | -1 | High | R |  |  | a commit is answered once the one replica has it
-        - offsets.commit.timeout.ms | Int | 5000 | High | R | >=1 |  | a commit is answered once the one replica has it
+        - offsets.commit.required.acks | Short | -1 | High | R |  |  | a commit is answered once all in-sync replicas have it
+        + offsets.commit.timeout.ms | Int | 5000 | High | R | >=1 |  | Milliseconds that a commit of offsets waits for the in-sync replicas.
         - offsets.load.buffer.size | Int | 5242880 | High | R | >=1 |  | offsets are loaded in reads of 5 MiB
         + offsets.retention.check.interval.ms | Long | 600000 | High | R | >=1 |  | Milliseconds between looks for offsets to forget.
         + offsets.retention.minutes | Int | 10080 | High | R | >=1 |  | Minutes after which the offsets of a group without members are forgotten.
         - offsets.topic.compression.codec | Int | 0 | High | R |  |  | offset batches are small and kept uncompressed
         + offsets.topic.num.partitions | Int | 50 | High | R | >=1 |  | Partitions of __consumer_offsets; to be set before its first use.
-        - offsets.topic.replication.factor | Short | 1 | High | R | >=1 |  | a partition has one replica here
+        + offsets.topic.replication.factor | Short | 3 | High | R | >=1 |  | Replicas of the topic of committed offsets; as many as there are brokers where they are fewer.
         + offsets.topic.segment.bytes | Int | 104857600 | High | R | >=1 |  | segment.bytes of __consumer_offsets.
         """;
 }

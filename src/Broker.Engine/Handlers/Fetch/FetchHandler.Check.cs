@@ -14,7 +14,9 @@ internal sealed partial class FetchHandler
     /// <param name="Error">Why it cannot be read.</param>
     /// <param name="End">Nothing at or beyond it is read.</param>
     /// <param name="Divergence">Where the fetcher's log parts from this one: nothing is read then (KIP-595).</param>
-    private readonly record struct ReadCheck(ErrorCode Error, long End = 0, (int Epoch, long EndOffset)? Divergence = null);
+    /// <param name="PreferredReplica">The replica in the consumer's rack that it is sent to, or -1: nothing is read then.</param>
+    private readonly record struct ReadCheck(
+        ErrorCode Error, long End = 0, (int Epoch, long EndOffset)? Divergence = null, int PreferredReplica = -1);
 
     private ReadCheck Check(in FetchTarget target, FetchOperation operation)
     {
@@ -47,8 +49,23 @@ internal sealed partial class FetchHandler
         }
         return new ReadCheck(
             ErrorCode.None,
-            operation.IsFollowerFetch ? logEnd : operation.IsReadCommitted ? replica.LastStableOffset : replica.HighWatermark);
+            operation.IsFollowerFetch ? logEnd : operation.IsReadCommitted ? replica.LastStableOffset : replica.HighWatermark,
+            PreferredReplica: PreferredReplica(replica.Role, target, operation));
     }
+
+    private int PreferredReplica(PartitionRole role, in FetchTarget target, FetchOperation operation)
+    {
+        if (_rackOf is null || !role.IsLeader || operation.IsFollowerFetch || operation.Request.RackId.Length == 0
+            || operation.Arrival.Version < FollowerReadVersion)
+        {
+            return -1;
+        }
+        return RackAwareReplicaSelector.Select(role, operation.Request.RackId, target.FetchOffset, _rackOf);
+    }
+
+    /// <summary>Whether a follower that is behind gets nothing now, because the leaders' quota is used up.</summary>
+    private static bool IsThrottled(in FetchTarget target, FetchOperation operation) =>
+        operation.IsFollowerFetch && target.Replica!.IsThrottled(operation.ReplicaId);
 
     private static ErrorCode CheckReader(PartitionRole role, in FetchTarget target, FetchOperation operation)
     {

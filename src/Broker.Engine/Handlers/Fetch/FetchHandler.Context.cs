@@ -15,7 +15,8 @@ internal sealed partial class FetchHandler
         {
             named += topic.Partitions.Count;
         }
-        FetchContextResult found = Sessions.Begin(request.SessionId, request.SessionEpoch, byId, named, _clock.NowMs);
+        FetchContextResult found = Sessions.Begin(
+            request.SessionId, request.SessionEpoch, byId, named, operation.IsFollowerFetch, _clock.NowMs);
         operation.Context = found.Context;
         operation.Session = found.Session;
         operation.Error = found.Error;

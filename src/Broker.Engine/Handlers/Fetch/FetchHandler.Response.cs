@@ -61,15 +61,7 @@ internal sealed partial class FetchHandler
     {
         ReadCheck check = Check(target, operation);
         data.ErrorCode = check.Error;
-        data.HighWatermark = -1;
-        data.LastStableOffset = -1;
-        data.LogStartOffset = -1;
-        data.PreferredReadReplica = -1;
-        data.DivergingEpoch = null;
-        data.CurrentLeader = null;
-        data.SnapshotId = null;
-        data.AbortedTransactions = null;
-        data.Records = Broker.Protocol.Wire.Records.Empty;
+        Reset(data);
         if (check.Error != ErrorCode.None)
         {
             target.Replica?.Topic.Metrics.FetchFailed();
@@ -88,6 +80,11 @@ internal sealed partial class FetchHandler
         if (check.Divergence is var (epoch, endOffset))
         {
             data.DivergingEpoch = new() { Epoch = epoch, EndOffset = endOffset };
+            return 0;
+        }
+        data.PreferredReadReplica = check.PreferredReplica;
+        if (check.PreferredReplica >= 0 || IsThrottled(target, operation))
+        {
             return 0;
         }
         int limit = Math.Min(target.BytesMax, left);
@@ -114,16 +111,38 @@ internal sealed partial class FetchHandler
                 }
             }
         }
+        Count(operation, replica, slice.Length);
+        return slice.Length;
+    }
+
+    private static void Reset(FetchResponse.PartitionData data)
+    {
+        data.HighWatermark = -1;
+        data.LastStableOffset = -1;
+        data.LogStartOffset = -1;
+        data.PreferredReadReplica = -1;
+        data.DivergingEpoch = null;
+        data.CurrentLeader = null;
+        data.SnapshotId = null;
+        data.AbortedTransactions = null;
+        data.Records = Broker.Protocol.Wire.Records.Empty;
+    }
+
+    private void Count(FetchOperation operation, Partition replica, int bytes)
+    {
         if (operation.IsFollowerFetch)
         {
             replica.Topic.Metrics.Fetched(0);
-            _replicas.Partitions.AllTopics.Mark(Diagnostics.TopicMeter.ReplicationBytesOut, slice.Length);
+            _replicas.Partitions.AllTopics.Mark(Diagnostics.TopicMeter.ReplicationBytesOut, bytes);
+            if (bytes > 0 && replica.CountsByLeaderQuota)
+            {
+                _replicas.Context.LeaderQuota?.Record(bytes);
+            }
         }
         else
         {
-            replica.Topic.Metrics.Fetched(slice.Length);
+            replica.Topic.Metrics.Fetched(bytes);
         }
-        return slice.Length;
     }
 
     /// <summary>Names the aborted transactions whose records a read_committed consumer must leave out.</summary>

@@ -15,7 +15,8 @@ namespace Broker.Engine.Handlers.Fetch;
 /// <summary>What Fetch needs of the configuration.</summary>
 /// <param name="BytesMax">fetch.max.bytes.</param>
 /// <param name="SessionSlotsMax">max.incremental.fetch.session.cache.slots.</param>
-internal sealed record FetchOptions(int BytesMax, int SessionSlotsMax);
+/// <param name="IsRackAware">Whether replica.selector.class sends consumers to replicas in their rack.</param>
+internal sealed record FetchOptions(int BytesMax, int SessionSlotsMax, bool IsRackAware);
 
 /// <summary>
 /// Fetch: decides what the request means (its session), whether it can be answered or has to wait, and fills the answer with
@@ -35,6 +36,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
     private readonly MonotonicClock _clock;
     private readonly WorkerThreads _coldReaders;
     private readonly FetchOptions _options;
+    private readonly Func<int, string?>? _rackOf;
     private long _expiredConsumers;
     private long _expiredFollowers;
 
@@ -50,6 +52,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         _clock = clock;
         _coldReaders = coldReaders;
         _options = options;
+        _rackOf = options.IsRackAware ? id => _metadata.Current.Brokers.GetValueOrDefault(id)?.Rack : null;
         Sessions = new FetchSessionCache(options.SessionSlotsMax, random);
     }
 
@@ -159,11 +162,12 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         foreach (ref FetchTarget target in targets)
         {
             ReadCheck check = Check(target, operation);
-            if (check.Error != ErrorCode.None || check.Divergence is not null || TellsHighWatermark(target, operation))
+            if (check.Error != ErrorCode.None || check.Divergence is not null || check.PreferredReplica >= 0
+                || TellsHighWatermark(target, operation))
             {
                 return true;
             }
-            if (target.FetchOffset < check.End)
+            if (target.FetchOffset < check.End && !IsThrottled(target, operation))
             {
                 found += wanted <= 1 ? 1 : target.Replica!.Log.Measure(target.FetchOffset, target.BytesMax, check.End);
                 if (found >= wanted || target.Replica!.Log.IsOnOlderSegment(target.FetchOffset, check.End))

@@ -44,6 +44,9 @@ internal sealed class FetchSession(int id, bool byId, long nowMs)
     /// <summary>Whether the client names topics by id; a session may not mix (trap 15).</summary>
     public bool ByTopicId { get; } = byId;
 
+    /// <summary>Whether a follower has it.</summary>
+    public bool IsFollower { get; init; }
+
     /// <summary>The epoch that the next request must carry.</summary>
     public int NextEpoch { get; set; } = 1;
 

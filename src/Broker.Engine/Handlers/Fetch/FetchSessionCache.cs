@@ -4,8 +4,8 @@ namespace Broker.Engine.Handlers.Fetch;
 
 /// <summary>
 /// The broker's fetch sessions, at most max.incremental.fetch.session.cache.slots. A new one takes the place of one that
-/// has been idle for two minutes, or of a smaller one as old (Kafka: FetchSessionCache; follower sessions are preferred when
-/// there are followers). Thread-safe.
+/// has been idle for two minutes, or of a smaller one as old; a follower's also of any consumer's as old (Kafka:
+/// FetchSessionCache). Thread-safe.
 /// </summary>
 internal sealed class FetchSessionCache(int slotsMax, Random random)
 {
@@ -48,8 +48,9 @@ internal sealed class FetchSessionCache(int slotsMax, Random random)
     /// <param name="epoch">0 begins, -1 ends or has no session.</param>
     /// <param name="byTopicId">Whether the request names topics by id.</param>
     /// <param name="partitions">Partitions named: a session is worth keeping only for some.</param>
+    /// <param name="isFollower">Whether a follower asks: its session is worth more than a consumer's.</param>
     /// <param name="nowMs">Monotonic now.</param>
-    public FetchContextResult Begin(int sessionId, int epoch, bool byTopicId, int partitions, long nowMs)
+    public FetchContextResult Begin(int sessionId, int epoch, bool byTopicId, int partitions, bool isFollower, long nowMs)
     {
         lock (_lock)
         {
@@ -59,7 +60,7 @@ internal sealed class FetchSessionCache(int slotsMax, Random random)
                 _sessions.Remove(sessionId);
                 return epoch == FinalEpoch || partitions == 0
                     ? new FetchContextResult(FetchContext.Sessionless, null, ErrorCode.None)
-                    : Make(byTopicId, partitions, nowMs);
+                    : Make(byTopicId, partitions, isFollower, nowMs);
             }
             if (!_sessions.TryGetValue(sessionId, out FetchSession? session))
             {
@@ -80,9 +81,9 @@ internal sealed class FetchSessionCache(int slotsMax, Random random)
         }
     }
 
-    private FetchContextResult Make(bool byTopicId, int partitions, long nowMs)
+    private FetchContextResult Make(bool byTopicId, int partitions, bool isFollower, long nowMs)
     {
-        if (_sessions.Count >= slotsMax && !Evict(partitions, nowMs))
+        if (_sessions.Count >= slotsMax && !Evict(partitions, isFollower, nowMs))
         {
             return new FetchContextResult(FetchContext.Sessionless, null, ErrorCode.None);
         }
@@ -92,19 +93,20 @@ internal sealed class FetchSessionCache(int slotsMax, Random random)
             id = random.Next(1, int.MaxValue);
         }
         while (_sessions.ContainsKey(id));
-        var session = new FetchSession(id, byTopicId, nowMs) { InUse = true };
+        var session = new FetchSession(id, byTopicId, nowMs) { InUse = true, IsFollower = isFollower };
         _sessions.Add(id, session);
         return new FetchContextResult(FetchContext.Full, session, ErrorCode.None);
     }
 
-    private bool Evict(int partitions, long nowMs)
+    private bool Evict(int partitions, bool isFollower, long nowMs)
     {
         FetchSession? victim = null;
         foreach (FetchSession session in _sessions.Values)
         {
             bool stale = nowMs - session.LastUsedMs > EvictionMs;
-            bool smaller = nowMs - session.CreatedMs > EvictionMs && session.Count < partitions;
-            if ((stale || smaller) && !session.InUse && (victim is null || session.LastUsedMs < victim.LastUsedMs))
+            bool lesser = nowMs - session.CreatedMs > EvictionMs
+                && (session.IsFollower == isFollower ? session.Count < partitions : isFollower);
+            if ((stale || lesser) && !session.InUse && (victim is null || session.LastUsedMs < victim.LastUsedMs))
             {
                 victim = session;
             }

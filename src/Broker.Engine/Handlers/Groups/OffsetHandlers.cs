@@ -5,10 +5,10 @@ using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Handlers.Groups;
 
-internal sealed class OffsetCommitHandler(GroupCoordinator groups) : DirectHandler<OffsetCommitRequest, OffsetCommitResponse>
+internal sealed class OffsetCommitHandler(GroupCoordinator groups) : WorkerHandler<OffsetCommitRequest, OffsetCommitResponse>
 {
-    protected override OffsetCommitResponse Handle(RequestContext context, OffsetCommitRequest request) =>
-        groups.Commit(request, context.Version);
+    protected override ValueTask<OffsetCommitResponse> HandleAsync(RequestContext context, OffsetCommitRequest request) =>
+        groups.CommitAsync(request, context.Version);
 }
 
 internal sealed class OffsetDeleteHandler(GroupCoordinator groups) : DirectHandler<OffsetDeleteRequest, OffsetDeleteResponse>

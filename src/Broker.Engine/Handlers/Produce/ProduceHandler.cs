@@ -16,8 +16,8 @@ namespace Broker.Engine.Handlers.Produce;
 
 /// <summary>
 /// Produce: finds each partition by the bytes of its topic's name, validates the batch where it was received, and lets the
-/// owner thread append it. One that asks for all in-sync replicas waits for them, while later ones of its connection go on. A connection whose requests all go to one other thread is moved there, so that hand-overs are the
-/// exception.
+/// owner thread append it. One that asks for all in-sync replicas waits for them, while later ones of its connection go on. A
+/// connection whose requests all go to one other thread is moved there, so that hand-overs are the exception.
 /// </summary>
 internal sealed class ProduceHandler : NetworkThreadHandler
 {
@@ -180,7 +180,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             {
                 operation.Await(index, result.LastOffset + 1, result.LeaderEpoch);
             }
-            partition.Wake();
+            partition.WakeFetches();
             return;
         }
         Refused(operation, partition, data, response, result);

@@ -70,6 +70,10 @@ internal sealed partial class ReplicaFetcher
                 {
                     one.FetchFromEnd();
                     Appended?.Invoke(one.Partition, appended.Bytes);
+                    if (one.Partition.CountsByFollowerQuota)
+                    {
+                        Quota?.Record(appended.Bytes);
+                    }
                 }
                 one.Lag = Math.Max(0, data.HighWatermark - one.FetchOffset);
                 break;

@@ -54,9 +54,12 @@ internal sealed partial class ReplicaFetcher
     {
         Sort();
         bool allHaveIds = true;
+        bool exceeded = Quota?.IsExceeded ?? false;
         foreach (FetchedPartition one in _order)
         {
-            if (one.Stage == FetchStage.Fetching && one.DelayedUntilMs <= now && !(IsThrottled?.Invoke(one.Partition) ?? false))
+            // One that has caught up is in sync, and stays so.
+            bool throttled = exceeded && one.Lag != 0 && one.Partition.CountsByFollowerQuota;
+            if (one.Stage == FetchStage.Fetching && one.DelayedUntilMs <= now && !throttled)
             {
                 _asked.Add(one);
                 allHaveIds &= one.Partition.Topic.Id != Guid.Empty;

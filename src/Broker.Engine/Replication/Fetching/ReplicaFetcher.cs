@@ -79,8 +79,8 @@ internal sealed partial class ReplicaFetcher
     /// <summary>Called with the bytes that were appended.</summary>
     public Action<Partition, int>? Appended { get; set; }
 
-    /// <summary>Whether a partition must wait because the followers' quota is used up.</summary>
-    public Func<Partition, bool>? IsThrottled { get; set; }
+    /// <summary>What throttled followers may take, or null.</summary>
+    public ReplicationQuota? Quota { get; set; }
 
     /// <summary>Begins to follow a partition.</summary>
     /// <exception cref="IOException">Its log could not be brought to where following begins.</exception>

@@ -14,7 +14,10 @@ internal sealed partial class ReplicaFetcherThread
 
     private void Wake()
     {
-        _wake.Set();
+        if (_dialer is null)
+        {
+            _wake.Set();
+        }
         _woken?.TrySetResult();
     }
 
@@ -75,7 +78,10 @@ internal sealed partial class ReplicaFetcherThread
                     _fetcher.Offsets, ListOffsetsRequest.HighestVersion, limit.Token).ConfigureAwait(false);
                 lock (_lock)
                 {
-                    _fetcher.OnOffsets(offsets);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnOffsets(offsets);
+                    }
                 }
                 break;
             default:
@@ -83,7 +89,10 @@ internal sealed partial class ReplicaFetcherThread
                     _fetcher.Fetch, _fetcher.FetchVersion, limit.Token).ConfigureAwait(false);
                 lock (_lock)
                 {
-                    _fetcher.OnFetched(fetched);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnFetched(fetched);
+                    }
                 }
                 Interlocked.Increment(ref _requests);
                 break;

@@ -1,4 +1,5 @@
 using Broker.Client;
+using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -12,6 +13,9 @@ namespace Broker.Engine.Replication.Fetching;
 /// </summary>
 internal sealed partial class ReplicaFetcherThread : IDisposable
 {
+    /// <summary>Milliseconds that an end waits for the thread.</summary>
+    private const int JoinMs = 2_000;
+
     private readonly Lock _lock = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly ReplicaFetcher _fetcher;
@@ -23,7 +27,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     private readonly FetchResponse _fetched = new();
     private volatile BlockingConnection? _connection;
     private volatile bool _stopping;
-    private bool _isUnreachable;
+    private volatile bool _isUnreachable;
     private long _requests;
     private long _bytes;
 
@@ -32,11 +36,12 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     /// <param name="fetcher">What it drives.</param>
     /// <param name="options">The configuration.</param>
     /// <param name="endpointOf">Where a broker is reached; null while that is not known.</param>
+    /// <param name="time">For the rates.</param>
     /// <param name="logger">The broker's log.</param>
     /// <param name="dialer">Where it is given there is no thread, but a loop over connections of its own (a simulation).</param>
     public ReplicaFetcherThread(
-        int source, int index, ReplicaFetcher fetcher, FetcherOptions options, Func<int, BrokerEndpoint?> endpointOf, ILogger logger,
-        Dialer? dialer = null)
+        int source, int index, ReplicaFetcher fetcher, FetcherOptions options, Func<int, BrokerEndpoint?> endpointOf, TimeProvider time,
+        ILogger logger, Dialer? dialer = null)
     {
         _dialer = dialer;
         Source = source;
@@ -45,6 +50,8 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         _options = options;
         _endpointOf = endpointOf;
         _logger = logger;
+        RequestMeter = new CountMeter(time, "requests", () => Requests);
+        ByteMeter = new CountMeter(time, "bytes", () => Bytes);
         _clientId = $"broker-{options.BrokerId}-fetcher-{index}";
         _thread = new Thread(Run) { IsBackground = true, Name = $"broker-{options.BrokerId}-fetcher-{source}-{index}" };
     }
@@ -58,6 +65,10 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
 
     /// <summary>Bytes appended since the start.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
+
+    public Meter RequestMeter { get; }
+
+    public Meter ByteMeter { get; }
 
     public bool IsDead => _dialer is null && !_thread.IsAlive && !_stopping;
 
@@ -181,14 +192,20 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
                 connection.Call(_fetcher.Offsets, connection.VersionOf<ListOffsetsRequest>(), offsets);
                 lock (_lock)
                 {
-                    _fetcher.OnOffsets(offsets);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnOffsets(offsets);
+                    }
                 }
                 break;
             default:
                 connection.Call(_fetcher.Fetch, _fetcher.FetchVersion, _fetched);
                 lock (_lock)
                 {
-                    _fetcher.OnFetched(_fetched);
+                    if (!_stopping)
+                    {
+                        _fetcher.OnFetched(_fetched);
+                    }
                 }
                 connection.Release();
                 Interlocked.Increment(ref _requests);
@@ -269,12 +286,15 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         _ending.Cancel();
         _connection?.Dispose();
         Wake();
-        if (_thread.IsAlive && Thread.CurrentThread != _thread)
+        if (!_thread.IsAlive || _thread.Join(JoinMs))
         {
-            _thread.Join();
+            _wake.Dispose();
+            return;
         }
-        _wake.Dispose();
-        _ending.Dispose();
+        // It waits for a connection to a host that does not answer. An answer that is being taken in is waited for here; none is
+        // taken in after that.
+        _lock.Enter();
+        _lock.Exit();
     }
 
     [LoggerMessage(4040, LogLevel.Warning, "broker {Source} cannot be followed: {Reason}; it is tried again", EventName = "LeaderUnreachable")]

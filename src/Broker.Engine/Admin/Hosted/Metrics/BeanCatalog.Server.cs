@@ -80,16 +80,17 @@ internal static partial class BeanCatalog
         return sink;
     }
 
-    /// <summary>Produces are acknowledged, and records deleted, by the one replica at once: nothing waits for either.</summary>
     private static BeanFamily Purgatory(string name, Func<DelayedOperationPurgatory, int> value) =>
         new(Server, "DelayedOperationPurgatory", name, BeanKind.Gauge, (broker, sink) =>
         {
             foreach (DelayedOperationPurgatory purgatory in
-                new[] { broker.FetchPurgatory, broker.RebalancePurgatory, broker.HeartbeatPurgatory, broker.TopicPurgatory })
+                new[]
+                {
+                    broker.ProducePurgatory, broker.FetchPurgatory, broker.DeleteRecordsPurgatory, broker.RebalancePurgatory,
+                    broker.HeartbeatPurgatory, broker.TopicPurgatory,
+                })
             {
                 sink.Gauge(default(Tags).And("delayedOperation", purgatory.Name), value(purgatory));
             }
-            sink.Gauge(default(Tags).And("delayedOperation", "Produce"), 0);
-            sink.Gauge(default(Tags).And("delayedOperation", "DeleteRecords"), 0);
         });
 }

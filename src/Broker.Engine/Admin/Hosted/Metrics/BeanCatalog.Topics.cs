@@ -36,12 +36,12 @@ internal static partial class BeanCatalog
         Gauge(Server, "ReplicaManager", "UnderMinIsrPartitionCount", b => Held(b, p => InSyncOverMin(p) < 0)),
         Gauge(Server, "ReplicaManager", "AtMinIsrPartitionCount", b => Held(b, p => InSyncOverMin(p) == 0)),
         Gauge(Server, "ReplicaManager", "ProducerIdCount", Producers),
-        Gauge(Server, "ReplicaManager", "ReassigningPartitions", _ => 0),
+        Gauge(Server, "ReplicaManager", "ReassigningPartitions", b => Held(
+            b, p => p.Role is { IsLeader: true } role && role.AddingReplicas.Length + role.RemovingReplicas.Length > 0)),
         Meter(Server, "ReplicaManager", "IsrShrinksPerSec", b => b.Metrics.IsrShrinks),
         Meter(Server, "ReplicaManager", "IsrExpandsPerSec", b => b.Metrics.IsrExpands),
         Meter(Server, "ReplicaManager", "FailedIsrUpdatesPerSec", b => b.Metrics.FailedIsrUpdates),
-        .. Fetchers("ReplicaFetcherManager", "Replica"),
-        .. Fetchers("ReplicaAlterLogDirsManager", "ReplicaAlterLogDirs"),
+        .. FetcherFamilies(),
         OfPartition("UnderReplicated", p => IsUnderReplicated(p) ? 1 : 0),
         OfPartition("InSyncReplicasCount", p => p.Role.IsLeader ? p.Role.InSyncReplicas.Length : 0),
         OfPartition("ReplicasCount", p => p.Role.IsLeader ? p.Role.AssignedReplicas.Length : 0),
@@ -59,16 +59,6 @@ internal static partial class BeanCatalog
             }
         });
 
-    /// <summary>What Kafka shows of fetchers when there is none: no broker of this version follows another.</summary>
-    private static IEnumerable<BeanFamily> Fetchers(string type, string clientId)
-    {
-        foreach (string name in new[] { "MaxLag", "MinFetchRate", "DeadThreadCount", "FailedPartitionsCount" })
-        {
-            yield return new BeanFamily(
-                Server, type, name, BeanKind.Gauge, (_, sink) => sink.Gauge(default(Tags).And("clientId", clientId), 0));
-        }
-    }
-
     private static long Held(BrokerServer broker, Func<Partition, bool> wanted)
     {
         long count = 0;
@@ -80,7 +70,7 @@ internal static partial class BeanCatalog
     }
 
     private static bool IsUnderReplicated(Partition partition) =>
-        partition.Role is { IsLeader: true } role && role.InSyncReplicas.Length < role.AssignedReplicas.Length;
+        partition.Role is { IsLeader: true, IsUnderReplicated: true };
 
     /// <summary>In-sync replicas beyond the least number asked for; positive where this broker does not lead.</summary>
     private static int InSyncOverMin(Partition partition) => partition.Role is { IsLeader: true } role
