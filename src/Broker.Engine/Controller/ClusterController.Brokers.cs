@@ -13,7 +13,8 @@ internal sealed partial class ClusterController
     {
         Dictionary<int, BrokerRegistration> live = await LiveBrokersAsync().ConfigureAwait(false);
         HashSet<int> gone = [.. _channels.Keys.Where(id => !live.ContainsKey(id))];
-        HashSet<int> bounced = [.. _channels.Values.Where(c => live.GetValueOrDefault(c.Broker.Id) is { } now && now.Epoch != c.Epoch).Select(c => c.Broker.Id)];
+        HashSet<int> bounced =
+            [.. _channels.Values.Where(c => live.TryGetValue(c.Broker.Id, out var now) && now.Epoch != c.Epoch).Select(c => c.Broker.Id)];
         HashSet<int> newcomers = [.. live.Keys.Where(id => !_channels.ContainsKey(id)), .. bounced];
         foreach (int id in gone.Concat(bounced))
         {

@@ -1,5 +1,6 @@
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
+using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -20,7 +21,14 @@ internal sealed partial class ClusterController
         ChildrenResult notes = await _session.GetChildrenAsync(ClusterPaths.LogDirEvents, Stopping).ConfigureAwait(false);
         notes.Error.ThrowIfFailed(ClusterPaths.LogDirEvents);
         string[] paths = [.. notes.Children.Select(n => $"{ClusterPaths.LogDirEvents}/{n}")];
-        HashSet<int> brokers = [.. (await GetAllAsync(paths).ConfigureAwait(false)).Where(n => n.Error == CoordinationError.None).Select(n => ClusterJson.ReadLogDirEvent(n.Data))];
+        var brokers = new HashSet<int>();
+        foreach (GetResult node in await GetAllAsync(paths).ConfigureAwait(false))
+        {
+            if (node.Error == CoordinationError.None)
+            {
+                brokers.Add(ReadOr(node.Data, ClusterJson.ReadLogDirEvent, PartitionImage.NoLeader));
+            }
+        }
         if (brokers.Count > 0)
         {
             var batch = new ControllerBatch();

@@ -207,7 +207,7 @@ internal sealed partial class ClusterController
             TopicAssignment after = before;
             foreach ((ControlledPartition partition, ReplicaAssignment assignment) in assignments)
             {
-                after = after.With(partition.Index, assignment);
+                after = assignment.PutInto(after, partition.Index);
             }
             byte[] data = ClusterJson.Topic(after);
             if (node.Data.Span.SequenceEqual(data))

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Broker.Engine.Coordination;
 
 namespace Broker.Engine.Controller;
 
@@ -29,6 +30,14 @@ internal sealed record ReplicaAssignment(ImmutableArray<int> Replicas, Immutable
         return new ReplicaAssignment(
             all, [.. all.Where(r => !origin.Contains(r))], [.. all.Where(r => !target.Contains(r))]);
     }
+
+    /// <summary>The topic's node with this assignment of one partition.</summary>
+    public TopicAssignment PutInto(TopicAssignment topic, int partition) => topic with
+    {
+        Partitions = topic.Partitions.SetItem(partition, Replicas),
+        Adding = Adding.IsEmpty ? topic.Adding.Remove(partition) : topic.Adding.SetItem(partition, Adding),
+        Removing = Removing.IsEmpty ? topic.Removing.Remove(partition) : topic.Removing.SetItem(partition, Removing),
+    };
 
     public bool Equals(ReplicaAssignment? other) =>
         other is not null && Replicas.SequenceEqual(other.Replicas) && Adding.SequenceEqual(other.Adding)

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text.Json;
-using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 
 namespace Broker.Engine.Coordination;
@@ -18,14 +17,6 @@ internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, I
 
     /// <summary>Replicas that a reassignment takes away once it is through.</summary>
     public ImmutableSortedDictionary<int, ImmutableArray<int>> Removing { get; init; } = ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty;
-
-    /// <summary>The same with another assignment of one partition.</summary>
-    public TopicAssignment With(int partition, ReplicaAssignment assignment) => this with
-    {
-        Partitions = Partitions.SetItem(partition, assignment.Replicas),
-        Adding = assignment.Adding.IsEmpty ? Adding.Remove(partition) : Adding.SetItem(partition, assignment.Adding),
-        Removing = assignment.Removing.IsEmpty ? Removing.Remove(partition) : Removing.SetItem(partition, assignment.Removing),
-    };
 }
 
 /// <summary>A partition's state as the controller wrote it.</summary>

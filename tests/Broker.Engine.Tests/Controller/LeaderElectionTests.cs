@@ -143,7 +143,7 @@ public sealed class LeaderElectionTests
         var topic = new TopicAssignment(
             new Guid("00000000-0000-0000-0000-000000000001"),
             ImmutableSortedDictionary<int, ImmutableArray<int>>.Empty.Add(0, [1]).Add(1, [2]));
-        TopicAssignment moving = topic.With(0, new ReplicaAssignment([1]).ReassignTo([3]));
+        TopicAssignment moving = new ReplicaAssignment([1]).ReassignTo([3]).PutInto(topic, 0);
 
         byte[] json = ClusterJson.Topic(moving);
 
