@@ -59,8 +59,10 @@ internal sealed class Scenario
         {
             _world.ScheduleMs(null, _world.Between(0, 200), broker.Start);
         }
-        await RunAsync(30_000, () => _cluster.Brokers.All(b => b.Server is { IsServing: true }));
-        if (!_cluster.Brokers.All(b => b.Server is { IsServing: true }))
+        bool AllServe() => _cluster.Brokers.All(
+            b => b.Server is { IsServing: true } server && server.Metadata.Current.Brokers.Count == _cluster.Brokers.Count);
+        await RunAsync(30_000, AllServe);
+        if (!AllServe())
         {
             _history.Fail("the brokers do not serve 30 s after their start, without any fault");
         }

@@ -24,6 +24,12 @@ internal sealed class Invariants(SimCluster cluster, History history)
 
         public long End { get; set; }
 
+        /// <summary>How far the leader of each epoch committed.</summary>
+        public Dictionary<int, long> EndOfEpoch { get; } = [];
+
+        /// <summary>What a leader of an epoch must have: all that those before it committed.</summary>
+        public long EndBefore(int epoch) => EndOfEpoch.Where(e => e.Key < epoch).Select(e => e.Value).DefaultIfEmpty(0).Max();
+
         public SortedList<long, (uint Crc, int Epoch, long Last)> Batches { get; } = [];
     }
 
@@ -41,11 +47,13 @@ internal sealed class Invariants(SimCluster cluster, History history)
     public long CommittedEndOf(TopicPart part) =>
         _committed.Values.Where(c => c.Part == part).Select(c => c.End).DefaultIfEmpty(0).Max();
 
-    public void Check()
+    /// <summary>Looks at what an event may have changed.</summary>
+    /// <param name="owner">Whose event it was: it reaches others only by events of theirs. Null for all.</param>
+    public void Check(SimProcess? owner)
     {
         foreach (SimBroker broker in cluster.Brokers)
         {
-            if (broker is not { Process: { IsDead: false } process, Server: { } server })
+            if (broker is not { Process: { IsDead: false } process, Server: { } server } || (owner is not null && owner != process))
             {
                 continue;
             }
@@ -85,6 +93,10 @@ internal sealed class Invariants(SimCluster cluster, History history)
         if (!ReferenceEquals(seen.Role, role))
         {
             LogRole(process, part, partition, role, seen.Role);
+            if (_weak.Count > 0 && role.InSyncReplicas.Length > 0 && role.InSyncReplicas.All(r => _weak.Contains((part, r))))
+            {
+                history.Taint(part);   // the others left before the controller knew of the power failure, as they may in Kafka
+            }
             seen.Role = role;
         }
         if (role.IsLeader)
@@ -128,12 +140,13 @@ internal sealed class Invariants(SimCluster cluster, History history)
         Committed committed = CommittedOf(part, partition);
         if (seen.Epoch != role.LeaderEpoch && !history.IsTainted(part))
         {
-            if (partition.Log.LogEndOffset < committed.End)
+            long needed = committed.EndBefore(role.LeaderEpoch);
+            if (partition.Log.LogEndOffset < needed)
             {
                 history.Fail(
-                    $"3: {process.Name} leads {part} in epoch {role.LeaderEpoch} with end {partition.Log.LogEndOffset}, where {committed.End} was committed");
+                    $"3: {process.Name} leads {part} in epoch {role.LeaderEpoch} with end {partition.Log.LogEndOffset}, where {needed} was committed");
             }
-            CompareTo(process, part, partition, committed, seen.Compared, committed.End);
+            CompareTo(process, part, partition, committed, seen.Compared, needed);
         }
         if (partition.HighWatermark > committed.End)
         {
@@ -142,6 +155,7 @@ internal sealed class Invariants(SimCluster cluster, History history)
                 committed.Batches[first] = batch;
             }
             committed.End = partition.HighWatermark;
+            committed.EndOfEpoch[role.LeaderEpoch] = partition.HighWatermark;
         }
     }
 

@@ -83,7 +83,8 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
                     || !assignment.Partitions[partition.Index].Contains(broker.Id))
                 {
                     history.Fail(
-                        $"14: broker {broker.Id} holds {topic}-{partition.Index} of topic {partition.Topic.Id} (log {partition.Log.TopicId}), the tree has {assignment.Id}");
+                        $"14: broker {broker.Id} holds {topic}-{partition.Index} of topic {partition.Topic.Id} " +
+                        $"(log {partition.Log.TopicId}), the tree has {assignment.Id}");
                 }
                 if (_eras.TryGetValue(topic, out int era) && partition.Index == 0)
                 {

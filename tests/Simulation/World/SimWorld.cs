@@ -33,8 +33,8 @@ internal sealed class SimWorld
 
     public long Steps { get; private set; }
 
-    /// <summary>Called after each event, when all that it set going has ended.</summary>
-    public Action? AfterStep { get; set; }
+    /// <summary>Called after each event, when all that it set going has ended, with whose it was.</summary>
+    public Action<SimProcess?>? AfterStep { get; set; }
 
     /// <summary>Runs <paramref name="work"/> later, unless its owner is dead by then. What belongs to an owner that is paused or
     /// busy waits for it, in order.</summary>
@@ -75,7 +75,7 @@ internal sealed class SimWorld
             Steps++;
             next.Work();
             await SettleAsync();
-            AfterStep?.Invoke();
+            AfterStep?.Invoke(next.Owner);
         }
     }
 
