@@ -76,9 +76,11 @@ internal sealed partial class Partition
                 follower.Reset(now, start, isNewLeader: !held.IsLeader, Array.IndexOf(asked.InSyncReplicas, follower.BrokerId) >= 0);
             }
         }
-        if (held.IsLeader)
+        if (held.LeaderEpoch >= 0)
         {
-            Remember(held.InSyncReplicas, asked.InSyncReplicas, "set by the controller");
+            Remember(
+                held.InSyncReplicas, asked.InSyncReplicas,
+                held.IsLeader ? "set by the controller" : $"as broker {asked.Leader} became leader in epoch {asked.LeaderEpoch}");
         }
         PartitionRole role = asked with
         {
@@ -255,7 +257,10 @@ internal sealed partial class Partition
             {
                 return false;
             }
-            Remember(role.InSyncReplicas, inSyncReplicas, proposal.Cause);
+            if (Remember(role.InSyncReplicas, inSyncReplicas, proposal.Cause))
+            {
+                _context.IsrChanged?.Invoke(proposal.IsExpansion);
+            }
             role = role with { InSyncReplicas = inSyncReplicas, PartitionEpoch = partitionEpoch, Proposal = null };
             Volatile.Write(ref _role, role);
             advanced = TryAdvance(role);
@@ -267,33 +272,25 @@ internal sealed partial class Partition
         return false;
     }
 
-    private void Remember(int[] before, int[] after, string cause)
+    /// <summary>Enters who left and who joined; false when that is nobody.</summary>
+    private bool Remember(int[] before, int[] after, string cause)
     {
         long now = _context.Clock.UnixMs;
-        bool shrunk = false;
-        bool expanded = false;
+        int had = _history.Count;
         foreach (int gone in before.Except(after))
         {
             _history.Enqueue(new IsrChange(now, gone, Joined: false, cause));
-            shrunk = true;
         }
         foreach (int joined in after.Except(before))
         {
             _history.Enqueue(new IsrChange(now, joined, Joined: true, cause));
-            expanded = true;
         }
+        bool changed = _history.Count > had;
         while (_history.Count > HistoryMax)
         {
             _history.Dequeue();
         }
-        if (shrunk)
-        {
-            _context.IsrChanged?.Invoke(false);
-        }
-        if (expanded)
-        {
-            _context.IsrChanged?.Invoke(true);
-        }
+        return changed;
     }
 
     /// <summary>Whether what was appended up to an offset is acknowledged by all in-sync replicas, or never will be by this

@@ -219,6 +219,18 @@ public sealed class PartitionLeaderTests : IDisposable
     }
 
     [Fact]
+    public void IsrHistory_BecameLeader_SaysWhoIsInSyncNoMore()
+    {
+        _broker.Give(2, 1, [0, 1, 2]);
+
+        _broker.Give(0, 2, [0, 1], partitionEpoch: 1);
+
+        IsrChange change = Assert.Single(_broker.Partition.IsrHistory);
+        Assert.Equal((2, false, "as broker 0 became leader in epoch 2"), (change.BrokerId, change.Joined, change.Cause));
+        Assert.Empty(_broker.IsrChanges);   // Kafka counts only what leaders ask for
+    }
+
+    [Fact]
     public void AppendAsLeader_NotLeading_IsRefused()
     {
         _broker.Give(0, 1, [0, 1], replicas: [0, 1]);
