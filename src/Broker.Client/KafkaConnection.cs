@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Net;
-using System.Net.Sockets;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
 
@@ -15,7 +13,7 @@ public sealed class KafkaConnection : IAsyncDisposable
     /// <summary>Largest answer that is accepted, bytes.</summary>
     public const int FrameBytesMax = 100 * 1024 * 1024;
 
-    private readonly Socket _socket;
+    private readonly Stream _stream;
     private readonly byte[] _clientId;
     private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly Queue<TaskCompletionSource<byte[]>> _waiting = new();
@@ -24,40 +22,31 @@ public sealed class KafkaConnection : IAsyncDisposable
     private int _correlationId;
     private Exception? _failure;
 
-    private KafkaConnection(Socket socket, string clientId)
+    private KafkaConnection(Stream stream, string clientId)
     {
-        _socket = socket;
+        _stream = stream;
         _clientId = System.Text.Encoding.UTF8.GetBytes(clientId);
         _receiving = ReceiveAsync();
     }
 
     /// <exception cref="IOException">Nobody listens there, or not in time.</exception>
+    public static Task<KafkaConnection> ConnectAsync(
+        string host, int port, string clientId, TimeSpan timeout, CancellationToken cancellationToken) =>
+        ConnectAsync(Dialer.System, host, port, clientId, timeout, cancellationToken);
+
+    /// <exception cref="IOException">Nobody listens there, or not in time.</exception>
     public static async Task<KafkaConnection> ConnectAsync(
-        string host, int port, string clientId, TimeSpan timeout, CancellationToken cancellationToken)
+        Dialer dialer, string host, int port, string clientId, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(timeout);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var late = new CancellationTokenSource(timeout, dialer.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
-            if (IPAddress.TryParse(host, out IPAddress? address))
-            {
-                await socket.ConnectAsync(address, port, limit.Token).ConfigureAwait(false);
-            }
-            else
-            {
-                await socket.ConnectAsync(host, port, limit.Token).ConfigureAwait(false);
-            }
-            return new KafkaConnection(socket, clientId);
+            return new KafkaConnection(await dialer.OpenAsync(host, port, limit.Token).ConfigureAwait(false), clientId);
         }
-        catch (Exception e)
+        catch (Exception e) when (e is IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            socket.Dispose();
-            if (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-            {
-                throw new IOException($"cannot connect to {host}:{port}: {e.Message}", e);
-            }
-            throw;
+            throw new IOException($"cannot connect to {host}:{port}: {e.Message}", e);
         }
     }
 
@@ -82,12 +71,9 @@ public sealed class KafkaConnection : IAsyncDisposable
                 }
                 _waiting.Enqueue(answer);
             }
-            for (ReadOnlyMemory<byte> rest = _writer.WrittenMemory; !rest.IsEmpty;)
-            {
-                rest = rest[await _socket.SendAsync(rest, SocketFlags.None, cancellationToken).ConfigureAwait(false)..];
-            }
+            await _stream.WriteAsync(_writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
             Fail(e);   // half a request may be out
             throw e is OperationCanceledException ? e : new IOException($"sending {api.Key} failed: {e.Message}", e);
@@ -156,7 +142,7 @@ public sealed class KafkaConnection : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             Fail(e);
         }
@@ -166,7 +152,7 @@ public sealed class KafkaConnection : IAsyncDisposable
     {
         while (!destination.IsEmpty)
         {
-            int read = await _socket.ReceiveAsync(destination, SocketFlags.None).ConfigureAwait(false);
+            int read = await _stream.ReadAsync(destination).ConfigureAwait(false);
             destination = read > 0 ? destination[read..] : throw new IOException("the broker closed the connection");
         }
     }
@@ -181,12 +167,12 @@ public sealed class KafkaConnection : IAsyncDisposable
                 answer.TrySetException(new IOException($"the connection failed: {e.Message}", e));
             }
         }
-        _socket.Dispose();
+        _stream.Dispose();
     }
 
     public async ValueTask DisposeAsync()
     {
-        _socket.Dispose();
+        await _stream.DisposeAsync().ConfigureAwait(false);
         await _receiving.ConfigureAwait(false);
         _sending.Dispose();
     }

@@ -56,7 +56,8 @@ internal sealed partial class BrokerServer
             Failed = partition => Replicas.Fetchers?.OnFailed(partition),
             Appended = (_, bytes) => Replicas.Partitions.AllTopics.Mark(TopicMeter.ReplicationBytesIn, bytes),
         };
-        return new ReplicaFetcherThread(source, index, fetcher, options, EndpointOf, Clock.Time, _logger);
+        return new ReplicaFetcherThread(
+            source, index, fetcher, options, EndpointOf, Clock.Time, _logger, _environment.EventLoop is null ? null : _environment.Dialer);
     }
 
     /// <summary>Where another broker is reached by this one: as the cluster's picture has it, or as the controller said when it

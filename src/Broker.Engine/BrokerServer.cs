@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Broker.Client;
 using Broker.Engine.Administration;
 using Broker.Engine.Configuration;
 using Broker.Engine.Controller;
@@ -33,6 +34,15 @@ internal sealed record BrokerEnvironment(
 {
     /// <summary>Whether to use the portable sockets where the reactor could run.</summary>
     public bool PortableTransport { get; init; }
+
+    /// <summary>Opens the broker's connections to others.</summary>
+    public Dialer Dialer { get; init; } = Dialer.System;
+
+    /// <summary>Makes the transport in place of the machine's sockets: for a simulation.</summary>
+    public Func<TransportOptions, MonotonicClock, ITransport>? NewTransport { get; init; }
+
+    /// <summary>Runs what the broker's threads would, in place of them: for a simulation.</summary>
+    public IEventLoop? EventLoop { get; init; }
 }
 
 /// <summary>
@@ -61,18 +71,18 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Id = config.BrokerId;
         Config = new ClusterConfig(config, _logger);
         Clock = new MonotonicClock(environment.Time);
-        Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger);
-        Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger);
-        ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger);
+        Timers = new TimerThread($"broker-{Id}-timer", Clock, _logger, environment.EventLoop is not null);
+        Workers = new WorkerThreads($"broker-{Id}-io", config.Int("num.io.threads"), _logger, environment.EventLoop);
+        ColdReaders = new WorkerThreads($"broker-{Id}-cold-read", FetchHandler.ColdReadThreads, _logger, environment.EventLoop);
         _background = new BrokerBackground(Workers, environment.Time);
         Membership = new ClusterMembership(
             environment.Store, Id, TimeSpan.FromMilliseconds(config.Int("zookeeper.session.timeout.ms")),
             TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
-            new ControllerSetup(Config, environment.NewRandom()), environment.Time, _logger)
+            new ControllerSetup(Config, environment.NewRandom()), environment.Time, environment.Dialer, _logger)
         { SessionOpened = Config.FollowAsync };
         ControllerLine = new ControllerLine(
             Id, () => Membership.Session, Metadata, TimeSpan.FromMilliseconds(config.Int("controller.socket.timeout.ms")),
-            environment.Time, _logger);
+            environment.Dialer, _logger);
         Membership.ControllerChanged = ControllerLine.Forget;
         ReplicaAdministration = new ReplicaAdministration(() => Membership.Controller, ControllerLine);
         _logOptions = new LogManagerOptions { BrokerId = Id, ClusterId = environment.ClusterId, Directories = config.LogDirectories };
@@ -81,7 +91,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _background.Logs = Logs;
         _listeners = ListenerConfig.Read(config);
         TransportOptions options = TransportSetup.Options(config, _listeners);
-        Transport = OperatingSystem.IsLinux() && !environment.PortableTransport
+        Transport = environment.NewTransport is { } make ? make(options, Clock)
+            : OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
         ProducePurgatory = new DelayedOperationPurgatory("Produce", Timers.NewTimer("Produce"));
         FetchPurgatory = new DelayedOperationPurgatory("Fetch", Timers.NewTimer("Fetch"));
@@ -229,7 +240,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             Replicas.OnDirectoryFailed(directory);
             _ = Membership.TellOfFailedDirectoryAsync();
         };
-        Serve();
+        ConnectionFactory connections = Prepare();
         Endpoints =
         [
             .. _listeners.Select((l, i) => new BrokerEndpoint(
@@ -244,6 +255,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         {
             throw new BrokerStartException($"broker {Id} cannot register: {e.Message} (is another broker of this id running?)", e);
         }
+        // Not before: what a controller sends until then is meant for an earlier life of this broker. Connections wait meanwhile.
+        Transport.Start(connections);
         foreach (BrokerEndpoint endpoint in Endpoints)
         {
             LogListening(Id, endpoint.Listener, endpoint.Host, endpoint.Port);
@@ -263,7 +276,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    private void Serve()
+    private ConnectionFactory Prepare()
     {
         var versions = new ApiVersionsHandler();
         ApiHandler[] handlers = [versions, .. AllHandlers.Of(this)];
@@ -275,12 +288,12 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         StartSchedule();
         ConfigureDiskWork();
         Logs.ResumeMoves();
-        Transport.Start(transport =>
+        return transport =>
         {
             var connection = new ClientConnection(transport, dispatcher, Interlocked.Increment(ref _nextConnection));
             _connections[connection.Id] = connection;
             return connection;
-        });
+        };
     }
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)

@@ -98,7 +98,7 @@ public sealed class HostedCluster : IAsyncDisposable
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
                 _store, ClusterId, _disk, _time, NewRandom, _loggers, _logLevels)
-            { PortableTransport = _portable };
+            { PortableTransport = _portable, Dialer = new Broker.Client.Dialer(_time) };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
             await Task.WhenAll(_brokers.Select(SeesAllAsync)).ConfigureAwait(false);

@@ -39,8 +39,8 @@ internal sealed class ReplicaAdministration(Func<ClusterController?> controller,
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Math.Max(1, timeoutMs));
+        using var late = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Max(1, timeoutMs)), line.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
             // Its own controller may be waiting for a tree that is away.

@@ -104,7 +104,10 @@ internal sealed partial class ClusterConfig
         }
         catch (Exception e) when (e is CoordinationException or OperationCanceledException)
         {
-            LogFailed(e);
+            if (!session.Ended.IsCancellationRequested)
+            {
+                LogFailed(e);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Threading.Channels;
+using Broker.Client;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
@@ -21,7 +22,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly BrokerEndpoint _endpoint;
     private readonly TimeSpan _timeout;
-    private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly Task _running;
     private PeerConnection? _connection;
@@ -30,17 +31,17 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     /// <param name="broker">Whom to talk to.</param>
     /// <param name="epoch">Its registration's number: requests carry it.</param>
     /// <param name="timeout">controller.socket.timeout.ms.</param>
-    /// <param name="time">For the pause before a retry.</param>
+    /// <param name="dialer">Opens connections, and has the time for the pause before a retry.</param>
     /// <param name="logger">The controller's log.</param>
-    public BrokerChannel(BrokerImage broker, long epoch, TimeSpan timeout, TimeProvider time, ILogger logger)
+    public BrokerChannel(BrokerImage broker, long epoch, TimeSpan timeout, Dialer dialer, ILogger logger)
     {
         Broker = broker;
         Epoch = epoch;
         _endpoint = broker.Endpoints[0];
         _timeout = timeout;
-        _time = time;
+        _dialer = dialer;
         _logger = logger;
-        QueueTimes = new LatencyTimer(time, "requests");
+        QueueTimes = new LatencyTimer(dialer.Time, "requests");
         _running = Task.Run(RunAsync);
     }
 
@@ -94,7 +95,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
                     }
                     else
                     {
-                        await Task.Delay(s_retryDelay, _time, _stopping.Token).ConfigureAwait(false);
+                        await Task.Delay(s_retryDelay, _dialer.Time, _stopping.Token).ConfigureAwait(false);
                     }
                 }
             }
@@ -111,12 +112,12 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
 
     private async Task<bool> TrySendAsync(Func<PeerConnection, CancellationToken, Task> request)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
-        limit.CancelAfter(_timeout);
+        using var late = new CancellationTokenSource(_timeout, _dialer.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, late.Token);
         try
         {
             _connection ??= await PeerConnection.ConnectAsync(
-                _endpoint, "controller", _timeout, limit.Token).ConfigureAwait(false);
+                _dialer, _endpoint, "controller", _timeout, limit.Token).ConfigureAwait(false);
             await request(_connection, limit.Token).ConfigureAwait(false);
             return true;
         }

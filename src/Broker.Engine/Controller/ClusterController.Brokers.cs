@@ -27,7 +27,7 @@ internal sealed partial class ClusterController
         }
         foreach (int id in newcomers)
         {
-            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _time, _logger));
+            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _dialer, _logger));
             LogBrokerHere(id, live[id].Epoch);
         }
         _lines = [.. _channels.Values];
@@ -65,7 +65,8 @@ internal sealed partial class ClusterController
             List<UpdateMetadataRequest.UpdateMetadataTopicState> known = sender.DescribeTopics(all);
             foreach (BrokerChannel channel in _channels.Values)
             {
-                sender.SendMetadata(channel, newcomers.Contains(channel.Broker.Id) ? known : []);
+                bool isNew = newcomers.Contains(channel.Broker.Id);
+                sender.SendMetadata(channel, isNew ? known : [], isFull: isNew);
             }
         }
         HashSet<ControlledPartition> fresh = [.. all.Where(p => p.State is null)];

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
 using Microsoft.Extensions.Logging;
@@ -24,6 +25,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private readonly TimeSpan _socketTimeout;
     private readonly ControllerMetrics _metrics;
     private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
     private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
@@ -47,10 +49,11 @@ internal sealed partial class ClusterController : IAsyncDisposable
     /// <param name="setup">What it goes by.</param>
     /// <param name="metrics">The broker's counts of what its controllers do.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="dialer">Opens the lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterController(
         int brokerId, ICoordinationSession session, TimeSpan socketTimeout, ControllerSetup setup, ControllerMetrics metrics,
-        TimeProvider time, ILogger logger)
+        TimeProvider time, Dialer dialer, ILogger logger)
     {
         _setup = setup;
         _brokerId = brokerId;
@@ -58,6 +61,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
         _socketTimeout = socketTimeout;
         _metrics = metrics;
         _time = time;
+        _dialer = dialer;
         _logger = logger;
     }
 

@@ -1,3 +1,4 @@
+using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
@@ -22,6 +23,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private readonly TimeSpan _socketTimeout;
     private readonly ControllerSetup _setup;
     private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private volatile ICoordinationSession? _session;
     private volatile ClusterController? _controller;
@@ -35,10 +37,11 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     /// <param name="socketTimeout">controller.socket.timeout.ms.</param>
     /// <param name="setup">What this broker goes by as the controller.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="dialer">Opens the controller's lines to the brokers.</param>
     /// <param name="logger">The broker's log.</param>
     public ClusterMembership(
         ICoordinationStore store, int brokerId, TimeSpan sessionTimeout, TimeSpan socketTimeout, ControllerSetup setup, TimeProvider time,
-        ILogger logger)
+        Dialer dialer, ILogger logger)
     {
         _setup = setup;
         _store = store;
@@ -46,6 +49,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         _sessionTimeout = sessionTimeout;
         _socketTimeout = socketTimeout;
         _time = time;
+        _dialer = dialer;
         _logger = logger;
         Metrics = new ControllerMetrics(time);
     }
@@ -110,7 +114,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
-        var controller = new ClusterController(_brokerId, session, _socketTimeout, _setup, Metrics, _time, _logger)
+        var controller = new ClusterController(_brokerId, session, _socketTimeout, _setup, Metrics, _time, _dialer, _logger)
         { ControllerChanged = ControllerChanged };
         _controller = controller;
         await controller.StartAsync().ConfigureAwait(false);
@@ -266,7 +270,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     [LoggerMessage(7042, LogLevel.Warning, "broker {Id} is registered already; waiting for that session to end, if it is of an earlier life", EventName = "WaitingForEarlier")]
     private partial void LogWaitingForEarlier(int id);
 
-    [LoggerMessage(7041, LogLevel.Error, "the broker could not return to the cluster: {Reason}", EventName = "MembershipLost")]
+    [LoggerMessage(7041, LogLevel.Warning, "the broker could not return to the cluster, and tries again: {Reason}", EventName = "MembershipLost")]
     private partial void LogLost(string reason);
 
     [LoggerMessage(7043, LogLevel.Information, "broker {Id} is registered again, epoch {Epoch}", EventName = "MembershipRegained")]

@@ -1,3 +1,4 @@
+using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
@@ -18,7 +19,7 @@ internal sealed partial class ControllerLine : IAsyncDisposable
     private readonly Func<ICoordinationSession> _session;
     private readonly MetadataCache _metadata;
     private readonly TimeSpan _timeout;
-    private readonly TimeProvider _time;
+    private readonly Dialer _dialer;
     private readonly string _clientId;
     private readonly ILogger _logger;
     private volatile PeerConnection? _connection;
@@ -27,18 +28,21 @@ internal sealed partial class ControllerLine : IAsyncDisposable
     /// <param name="session">Its session of now.</param>
     /// <param name="metadata">Where it knows the other brokers from.</param>
     /// <param name="timeout">controller.socket.timeout.ms.</param>
-    /// <param name="time">For the pause before a retry.</param>
+    /// <param name="dialer">Opens connections, and has the time for deadlines and pauses.</param>
     /// <param name="logger">The broker's log.</param>
     public ControllerLine(
-        int brokerId, Func<ICoordinationSession> session, MetadataCache metadata, TimeSpan timeout, TimeProvider time, ILogger logger)
+        int brokerId, Func<ICoordinationSession> session, MetadataCache metadata, TimeSpan timeout, Dialer dialer, ILogger logger)
     {
         _clientId = $"broker-{brokerId}-to-controller";
         _session = session;
         _metadata = metadata;
         _timeout = timeout;
-        _time = time;
+        _dialer = dialer;
         _logger = logger;
     }
+
+    /// <summary>What deadlines are counted in.</summary>
+    public TimeProvider Time => _dialer.Time;
 
     /// <summary>Sends a request to the controller, again and again until one that is the controller has answered. So it may
     /// arrive more than once.</summary>
@@ -53,8 +57,8 @@ internal sealed partial class ControllerLine : IAsyncDisposable
             PeerConnection? connection = null;
             try
             {
-                using var limit = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
-                limit.CancelAfter(_timeout);
+                using var late = new CancellationTokenSource(_timeout, _dialer.Time);
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(ending.Token, late.Token);
                 connection = await ConnectAsync(limit.Token).ConfigureAwait(false);
                 TResponse response = await connection.SendAsync<TRequest, TResponse>(request, limit.Token).ConfigureAwait(false);
                 if (!IsFromAnother(response, connection.VersionOf<TRequest>()))
@@ -73,7 +77,7 @@ internal sealed partial class ControllerLine : IAsyncDisposable
             {
                 await DropAsync(connection).ConfigureAwait(false);
             }
-            await Task.Delay(s_retryDelay, _time, ending.Token).ConfigureAwait(false);
+            await Task.Delay(s_retryDelay, _dialer.Time, ending.Token).ConfigureAwait(false);
         }
     }
 
@@ -101,7 +105,7 @@ internal sealed partial class ControllerLine : IAsyncDisposable
             }
             BrokerEndpoint endpoint = await FindAsync(cancellationToken).ConfigureAwait(false);
             PeerConnection connection = await PeerConnection.ConnectAsync(
-                endpoint, _clientId, _timeout, cancellationToken).ConfigureAwait(false);
+                _dialer, endpoint, _clientId, _timeout, cancellationToken).ConfigureAwait(false);
             _connection = connection;
             return connection;
         }

@@ -102,13 +102,14 @@ internal sealed class ControllerSender(
         return state;
     }
 
-    public void SendMetadata(BrokerChannel channel, List<UpdateMetadataRequest.UpdateMetadataTopicState> topics)
+    public void SendMetadata(BrokerChannel channel, List<UpdateMetadataRequest.UpdateMetadataTopicState> topics, bool isFull = false)
     {
         var request = new UpdateMetadataRequest
         {
             ControllerId = controllerId,
             ControllerEpoch = epoch,
             BrokerEpoch = channel.Epoch,
+            Type = isFull ? MetadataCache.FullRequest : (sbyte)0,
         };
         request.TopicStates.AddRange(topics);
         request.LiveBrokers.AddRange(channels.Values.Select(c => DescribeBroker(c.Broker)));

@@ -19,10 +19,10 @@ internal sealed class PeerConnection : IAsyncDisposable
 
     /// <exception cref="IOException">Nobody answers there, or not in time.</exception>
     public static async Task<PeerConnection> ConnectAsync(
-        BrokerEndpoint endpoint, string clientId, TimeSpan timeout, CancellationToken cancellationToken)
+        Dialer dialer, BrokerEndpoint endpoint, string clientId, TimeSpan timeout, CancellationToken cancellationToken)
     {
         KafkaConnection connection = await KafkaConnection.ConnectAsync(
-            endpoint.Host, endpoint.Port, clientId, timeout, cancellationToken).ConfigureAwait(false);
+            dialer, endpoint.Host, endpoint.Port, clientId, timeout, cancellationToken).ConfigureAwait(false);
         try
         {
             ApiVersionsResponse answer = await connection.SendAsync<ApiVersionsRequest, ApiVersionsResponse>(

@@ -22,6 +22,10 @@ internal sealed class MetadataCache
     /// <summary>Called after an image is published, on the thread that published it.</summary>
     public Action<MetadataImage, MetadataImage>? Changed { get; set; }
 
+    /// <summary>UpdateMetadata's type that names all topics there are (Kafka: AbstractControlRequest.Type.FULL): a broker that was
+    /// cut off while one was deleted hears of it so from the next controller.</summary>
+    public const sbyte FullRequest = 2;
+
     /// <summary>Publishes what the controller sent.</summary>
     public void Apply(UpdateMetadataRequest request)
     {
@@ -41,6 +45,15 @@ internal sealed class MetadataCache
     {
         ImmutableDictionary<string, TopicImage>.Builder topics = before.Topics.ToBuilder();
         ImmutableDictionary<Guid, string>.Builder names = before.TopicNames.ToBuilder();
+        if (request.Type == FullRequest)
+        {
+            HashSet<string> named = request.TopicStates.Select(t => t.TopicName).ToHashSet(StringComparer.Ordinal);
+            foreach (TopicImage gone in before.Topics.Values.Where(t => !named.Contains(t.Name)))
+            {
+                topics.Remove(gone.Name);
+                names.Remove(gone.Id);
+            }
+        }
         foreach (UpdateMetadataRequest.UpdateMetadataTopicState topic in request.TopicStates)
         {
             TopicImage? merged = Merge(topics.GetValueOrDefault(topic.TopicName), topic);

@@ -17,14 +17,20 @@ internal sealed partial class WorkerThreads : IDisposable
     private int _threadsMax;
     private int _made;
     private readonly ILogger _logger;
+    private readonly IEventLoop? _loop;
     private int _idle;
     private long _busySince;
     private long _busyTicks;
     private bool _stopped;
 
-    public WorkerThreads(string name, int threadsMax, ILogger logger)
+    /// <param name="name">The threads' name.</param>
+    /// <param name="threadsMax">How many there may be.</param>
+    /// <param name="logger">Where failures go.</param>
+    /// <param name="loop">Runs the work in place of threads, where it is given.</param>
+    public WorkerThreads(string name, int threadsMax, ILogger logger, IEventLoop? loop = null)
     {
         _name = name;
+        _loop = loop;
         _threadsMax = threadsMax;
         _logger = logger;
     }
@@ -85,7 +91,7 @@ internal sealed partial class WorkerThreads : IDisposable
         lock (_gate)
         {
             _threadsMax = threadsMax;
-            for (int waiting = _queue.Count - _idle; waiting > 0 && _threads.Count < _threadsMax; waiting--)
+            for (int waiting = _loop is null ? _queue.Count - _idle : 0; waiting > 0 && _threads.Count < _threadsMax; waiting--)
             {
                 Add();
             }
@@ -122,7 +128,11 @@ internal sealed partial class WorkerThreads : IDisposable
                 return false;
             }
             _queue.Enqueue(work);
-            if (_queue.Count > _idle && _threads.Count < _threadsMax)
+            if (_loop is not null)
+            {
+                _loop.Post(_name, () => RunNext());
+            }
+            else if (_queue.Count > _idle && _threads.Count < _threadsMax)
             {
                 Add();
             }
@@ -144,6 +154,9 @@ internal sealed partial class WorkerThreads : IDisposable
             Monitor.PulseAll(_gate);
             threads = [.. _threads];
         }
+        while (_loop is not null && RunNext())
+        {
+        }
         foreach (Thread thread in threads)
         {
             if (thread != Thread.CurrentThread)
@@ -157,15 +170,31 @@ internal sealed partial class WorkerThreads : IDisposable
     {
         while (Take() is { } work)
         {
-            try
-            {
-                work();
-            }
-            catch (Exception e) when (e is not OutOfMemoryException)
-            {
-                LogWorkFailed(_name, e);
-            }
+            Guard(work);
         }
+    }
+
+    private void Guard(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogWorkFailed(_name, e);
+        }
+    }
+
+    /// <summary>For an event loop, which is one thread.</summary>
+    private bool RunNext()
+    {
+        if (!_queue.TryDequeue(out Action? work))
+        {
+            return false;
+        }
+        Guard(work);
+        return true;
     }
 
     private Action? Take()

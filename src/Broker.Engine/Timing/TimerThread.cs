@@ -4,22 +4,34 @@ namespace Broker.Engine.Timing;
 
 /// <summary>
 /// The one thread that moves all timers of a broker. It sleeps until the earliest filled bucket of any of them is due and
-/// is woken only by a task that is due earlier; it never polls. Thread-safe.
+/// is woken only by a task that is due earlier; it never polls. In a simulation the clock's source wakes it, and there is no
+/// thread. Thread-safe.
 /// </summary>
 internal sealed partial class TimerThread : IDisposable
 {
     private readonly object _gate = new();
     private readonly MonotonicClock _clock;
     private readonly ILogger _logger;
-    private readonly Thread _thread;
+    private readonly Thread? _thread;
+    private readonly ITimer? _alarm;
     private EngineTimer[] _timers = [];
     private long _wakeAtMs = long.MaxValue;
+    private bool _isStarted;
     private bool _stopped;
 
-    public TimerThread(string name, MonotonicClock clock, ILogger logger)
+    /// <param name="name">The thread's name.</param>
+    /// <param name="clock">What the timers count.</param>
+    /// <param name="logger">Where failures go.</param>
+    /// <param name="isThreadless">Whether timers of the clock's source wake it, in place of a thread.</param>
+    public TimerThread(string name, MonotonicClock clock, ILogger logger, bool isThreadless = false)
     {
         _clock = clock;
         _logger = logger;
+        if (isThreadless)
+        {
+            _alarm = clock.Time.CreateTimer(_ => Ring(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            return;
+        }
         _thread = new Thread(Run, maxStackSize: 256 * 1024) { Name = name, IsBackground = true };
     }
 
@@ -38,7 +50,15 @@ internal sealed partial class TimerThread : IDisposable
         return timer;
     }
 
-    public void Start() => _thread.Start();
+    public void Start()
+    {
+        _thread?.Start();
+        _isStarted = true;
+        if (_alarm is not null)
+        {
+            Ring();
+        }
+    }
 
     public void Dispose()
     {
@@ -47,7 +67,8 @@ internal sealed partial class TimerThread : IDisposable
             _stopped = true;
             Monitor.Pulse(_gate);
         }
-        if (_thread.IsAlive && Thread.CurrentThread != _thread)
+        _alarm?.Dispose();
+        if (_thread is { IsAlive: true } && Thread.CurrentThread != _thread)
         {
             _thread.Join();
         }
@@ -68,7 +89,26 @@ internal sealed partial class TimerThread : IDisposable
             {
                 Volatile.Write(ref _wakeAtMs, dueMs);
                 Monitor.Pulse(_gate);
+                SetAlarm();
             }
+        }
+    }
+
+    /// <summary>What the thread does, where there is none.</summary>
+    private void Ring()
+    {
+        _wakeAtMs = long.MaxValue;
+        long next = AdvanceAll();
+        _wakeAtMs = Math.Min(next, _wakeAtMs);
+        SetAlarm();
+    }
+
+    private void SetAlarm()
+    {
+        if (_alarm is not null && _isStarted && _wakeAtMs != long.MaxValue)
+        {
+            // The clock counts whole milliseconds: with one more it has come when the alarm rings.
+            _alarm.Change(TimeSpan.FromMilliseconds(Math.Max(0, _wakeAtMs - _clock.NowMs) + 1), Timeout.InfiniteTimeSpan);
         }
     }
 

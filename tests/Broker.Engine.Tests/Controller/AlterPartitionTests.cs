@@ -81,7 +81,7 @@ public sealed class AlterPartitionTests
         foreach (HostedBroker broker in cluster.Brokers)
         {
             Assert.True(await broker.Server!.Waits.WaitAsync(
-                image => image.Partition(topic.Name, 0)!.InSyncReplicas.SequenceEqual(isr), 10_000, "in-sync replicas"));
+                image => image.Partition(topic.Name, 0) is { } p && p.InSyncReplicas.SequenceEqual(isr), 10_000, "in-sync replicas"));
         }
         Assert.Equal([0, 1, 2], before.Replicas.Order());
         Assert.Equal(before.Replicas, before.InSyncReplicas);

@@ -85,6 +85,8 @@ public class OffsetTraps(SharedCluster shared) : IClassFixture<SharedCluster>
         await client.ProduceAsync(topic, Calls.Batch(3, timestampMs: 1000));
         int leader = _cluster.LeaderOf(topic);
         await _cluster.RestartLeaderAsync(topic);
+        Assert.True(await _cluster.Server(leader).Waits.WaitAsync(
+            image => image.Partition(topic.Name, 0) is { } p && p.Leader == leader, 10_000, "leads again"));
         int second = _cluster.Server(leader).Metadata.Current.Partition(topic.Name, 0)!.LeaderEpoch;
         Assert.True(second > first);
         client = await _cluster.ConnectAsync(leader);

@@ -38,10 +38,12 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     /// <param name="endpointOf">Where a broker is reached; null while that is not known.</param>
     /// <param name="time">For the rates.</param>
     /// <param name="logger">The broker's log.</param>
+    /// <param name="dialer">Where it is given there is no thread, but a loop over connections of its own (a simulation).</param>
     public ReplicaFetcherThread(
         int source, int index, ReplicaFetcher fetcher, FetcherOptions options, Func<int, BrokerEndpoint?> endpointOf, TimeProvider time,
-        ILogger logger)
+        ILogger logger, Dialer? dialer = null)
     {
+        _dialer = dialer;
         Source = source;
         Index = index;
         _fetcher = fetcher;
@@ -68,12 +70,19 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
 
     public Meter ByteMeter { get; }
 
-    public bool IsDead => !_thread.IsAlive && !_stopping;
+    public bool IsDead => _dialer is null && !_thread.IsAlive && !_stopping;
 
     public void Start()
     {
         _fetcher.Appended += (_, bytes) => Interlocked.Add(ref _bytes, bytes);
-        _thread.Start();
+        if (_dialer is null)
+        {
+            _thread.Start();
+        }
+        else
+        {
+            _ = LoopAsync(_dialer);
+        }
     }
 
     public int Count
@@ -106,7 +115,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         {
             _fetcher.Add(partition, leaderEpoch);
         }
-        _wake.Set();
+        Wake();
     }
 
     public bool Has(Partition partition)
@@ -135,7 +144,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
             {
                 _fetcher.Hurry();
             }
-            _wake.Set();
+            Wake();
         }
     }
 
@@ -228,15 +237,20 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
 
     private void OnFailed(string reason)
     {
-        if (_stopping)
+        if (!_stopping)
         {
-            return;
+            _wake.WaitOne(TakeFailure(reason));
         }
+    }
+
+    /// <returns>How long to wait, milliseconds.</returns>
+    private int TakeFailure(string reason)
+    {
         if (!_isUnreachable)
         {
             LogUnreachable(Source, reason);
         }
-        bool connected = _connection is not null;
+        bool connected = _connection is not null || _line is not null;
         Disconnect();
         _isUnreachable = true;
         long idle;
@@ -252,7 +266,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
             }
             idle = _fetcher.NextDelayMs();
         }
-        _wake.WaitOne((int)Math.Clamp(idle, 1, _options.BackoffMs));
+        return (int)Math.Clamp(idle, 1, _options.BackoffMs);
     }
 
     private void Disconnect()
@@ -269,8 +283,9 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     public void Dispose()
     {
         _stopping = true;
+        _ending.Cancel();
         _connection?.Dispose();
-        _wake.Set();
+        Wake();
         if (!_thread.IsAlive || _thread.Join(JoinMs))
         {
             _wake.Dispose();

@@ -1,0 +1,209 @@
+using Broker.Protocol.Messages;
+using Simulation.World;
+
+namespace Simulation.Checks;
+
+/// <summary>A partition of a topic.</summary>
+internal readonly record struct TopicPart(string Topic, int Partition)
+{
+    public override string ToString() => $"{Topic}-{Partition}";
+}
+
+/// <summary>Something that must not be.</summary>
+internal sealed class InvariantException(string message) : Exception(message);
+
+/// <summary>
+/// What clients sent, were told and read, against the invariants that hold for them: one value an offset, no acknowledged value
+/// lost, doubled or out of order, a high watermark that does not go back. Values are numbers, each sent once. Not thread-safe.
+/// </summary>
+internal sealed class History(SimWorld world)
+{
+    private readonly Dictionary<TopicPart, Dictionary<long, long>> _valueAt = [];
+    private readonly Dictionary<long, Sent> _sent = [];
+    private readonly Dictionary<(TopicPart, string), (int Epoch, long HighWatermark)> _seenHighWatermarks = [];
+    private readonly HashSet<(long, short)> _producerIds = [];
+    private readonly HashSet<TopicPart> _tainted = [];
+    private long _lastValue;
+
+    /// <summary>The first violation.</summary>
+    public string? Failure { get; private set; }
+
+    public int AcknowledgedCount { get; private set; }
+
+    public int ReadCount { get; private set; }
+
+    /// <summary>Values acknowledged with acks=1 that were lost, which Kafka allows.</summary>
+    public int LostWithAcks1 { get; private set; }
+
+    private sealed class Sent(TopicPart target, string producer, bool isIdempotent)
+    {
+        public TopicPart Target { get; } = target;
+
+        public string Producer { get; } = producer;
+
+        public bool IsIdempotent { get; } = isIdempotent;
+
+        public long Offset { get; set; } = -1;
+
+        public bool IsAcknowledged { get; set; }
+
+        public double AcknowledgedMs { get; set; }
+
+        public long ReadAt { get; set; } = -1;
+    }
+
+    public void Fail(string violation)
+    {
+        if (Failure is null)
+        {
+            Failure = violation;
+            world.Log($"VIOLATION: {violation}");
+        }
+    }
+
+    /// <summary>The last replicas of a partition lost their power: what they had not synced may be gone.</summary>
+    public void Taint(TopicPart target)
+    {
+        if (_tainted.Add(target))
+        {
+            world.Log($"{target} may lose what is not synced");
+        }
+    }
+
+    public bool IsTainted(TopicPart target) => _tainted.Contains(target);
+
+    public long NewValue(TopicPart target, string producer, bool isIdempotent)
+    {
+        _sent[++_lastValue] = new Sent(target, producer, isIdempotent);
+        return _lastValue;
+    }
+
+    public void ProducerIdGiven(long id, short epoch, string producer)
+    {
+        if (!_producerIds.Add((id, epoch)))
+        {
+            Fail($"17: producer id {id} epoch {epoch} was given out twice, now to {producer}");
+        }
+    }
+
+    public void Acknowledged(TopicPart target, long[] values, long baseOffset, bool isDurable)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            Sent sent = _sent[values[i]];
+            sent.IsAcknowledged = true;
+            sent.AcknowledgedMs = world.NowMs;
+            AcknowledgedCount++;
+            if (baseOffset >= 0)
+            {
+                sent.Offset = baseOffset + i;
+                if (isDurable && CommittedEndOf is { } end && !IsTainted(target) && end(target) <= sent.Offset)
+                {
+                    Fail($"15: {target} {values[i]} was acknowledged at {sent.Offset}, but the high watermark has reached {end(target)} only");
+                }
+                if (isDurable)
+                {
+                    Bind(target, sent.Offset, values[i], "acknowledged");
+                }
+            }
+        }
+    }
+
+    /// <summary>Tells up to where a partition is committed.</summary>
+    public Func<TopicPart, long>? CommittedEndOf { get; set; }
+
+    public void SequenceRefused(TopicPart target, string producer, ErrorCode error, int sequence)
+    {
+        if (!IsTainted(target))
+        {
+            Fail($"17: {producer} was refused its sequence {sequence} for {target} with {error}, though it sends one batch at a time");
+        }
+    }
+
+    public void OutOfRange(TopicPart source, string consumer, long position, int epoch)
+    {
+        if (!IsTainted(source))
+        {
+            Fail($"3: {consumer} has read {source} up to {position}, which is out of range in epoch {epoch}");
+        }
+    }
+
+    public void SawHighWatermark(TopicPart source, string consumer, int epoch, long highWatermark, long lastStable)
+    {
+        if (lastStable > highWatermark)
+        {
+            Fail($"13: {consumer} saw last stable offset {lastStable} above high watermark {highWatermark} of {source}");
+        }
+        if (_seenHighWatermarks.TryGetValue((source, consumer), out (int Epoch, long HighWatermark) before)
+            && before.Epoch == epoch && highWatermark < before.HighWatermark && !IsTainted(source))
+        {
+            Fail($"13: {consumer} saw the high watermark of {source} go back from {before.HighWatermark} to {highWatermark} in epoch {epoch}");
+        }
+        _seenHighWatermarks[(source, consumer)] = (epoch, highWatermark);
+    }
+
+    public void Read(TopicPart source, string consumer, long offset, long value)
+    {
+        ReadCount++;
+        if (!_sent.TryGetValue(value, out Sent? sent) || sent.Target != source)
+        {
+            Fail($"1: {consumer} read {value} from {source} at {offset}, where nobody sent it");
+            return;
+        }
+        if (IsTainted(source))
+        {
+            sent.ReadAt = offset;
+            return;
+        }
+        Bind(source, offset, value, $"read by {consumer}");
+        if (sent.IsIdempotent && sent.ReadAt >= 0 && sent.ReadAt != offset)
+        {
+            Fail($"2: {value} lies in {source} at {sent.ReadAt} and at {offset}");
+        }
+        sent.ReadAt = offset;
+    }
+
+    private void Bind(TopicPart part, long offset, long value, string how)
+    {
+        if (!_valueAt.TryGetValue(part, out Dictionary<long, long>? values))
+        {
+            _valueAt.Add(part, values = []);
+        }
+        if (!values.TryAdd(offset, value) && values[offset] != value && !IsTainted(part))
+        {
+            Fail($"1: {part} at {offset} was {values[offset]} and is {value} ({how})");
+        }
+    }
+
+    /// <summary>After the last poll: everything acknowledged was read, once, in the order it was sent.</summary>
+    /// <param name="loses1">Whether what acks=1 acknowledged may be lost.</param>
+    public void CheckEnd(bool loses1)
+    {
+        var last = new Dictionary<(TopicPart, string), (long Value, long Offset)>();
+        foreach ((long value, Sent sent) in _sent.OrderBy(s => s.Key))
+        {
+            if (IsTainted(sent.Target))
+            {
+                continue;
+            }
+            if (sent.IsAcknowledged && sent.ReadAt < 0)
+            {
+                if (!sent.IsIdempotent && loses1)
+                {
+                    LostWithAcks1++;
+                    continue;
+                }
+                Fail($"3: {value} was acknowledged in {sent.Target} at {sent.Offset} at {sent.AcknowledgedMs:0} ms, and is lost");
+            }
+            if (sent.IsIdempotent && sent.ReadAt >= 0)
+            {
+                (TopicPart, string) key = (sent.Target, sent.Producer);
+                if (last.TryGetValue(key, out (long Value, long Offset) before) && sent.ReadAt < before.Offset)
+                {
+                    Fail($"9: {sent.Producer} sent {before.Value} before {value} to {sent.Target}, which lie at {before.Offset} and {sent.ReadAt}");
+                }
+                last[key] = (value, sent.ReadAt);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using Broker.Client;
+using Broker.Protocol.Messages;
+using Simulation.World;
+
+namespace Simulation.Clients;
+
+/// <summary>What every client does: finds leaders, keeps a connection to each broker, and gives up requests that take too long.
+/// Not thread-safe.</summary>
+internal abstract class SimClient
+{
+    private readonly Dictionary<int, KafkaConnection> _connections = [];
+    private readonly Dictionary<string, MetadataResponse.MetadataResponseTopic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string, Guid, int), int> _newestEpochs = [];
+    private readonly SimDialer _dialer;
+    private readonly string _name;
+
+    protected SimClient(SimCluster cluster, string name, int machine)
+    {
+        _name = name;
+        Cluster = cluster;
+        World = cluster.World;
+        Process = new SimProcess(World, name, machine);
+        _dialer = new SimDialer(World, cluster.Network, Process, cluster.ProcessAt);
+    }
+
+    public SimProcess Process { get; }
+
+    public string Name => _name;
+
+    protected SimCluster Cluster { get; }
+
+    protected SimWorld World { get; }
+
+    protected TimeProvider Time => _dialer.Time;
+
+    protected TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Whether the client goes on.</summary>
+    public bool IsStopping { get; private set; }
+
+    public void Stop() => IsStopping = true;
+
+    public Task Running { get; private set; } = Task.CompletedTask;
+
+    public void Start() => Running = GuardAsync();
+
+    private async Task GuardAsync()
+    {
+        try
+        {
+            await RunAsync();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Cluster.OnError($"{_name} failed: {e}", e);
+        }
+    }
+
+    protected abstract Task RunAsync();
+
+    protected Task RestAsync(double ms) => Task.Delay(TimeSpan.FromMilliseconds(ms), Time);
+
+    /// <summary>Sends to a broker; null when it cannot be reached or does not answer in time.</summary>
+    protected async Task<TResponse?> TrySendAsync<TRequest, TResponse>(int broker, TRequest request, short version, TimeSpan? timeout = null)
+        where TRequest : IApiMessage
+        where TResponse : class, IApiMessage, new()
+    {
+        using var late = new CancellationTokenSource(timeout ?? RequestTimeout, Time);
+        try
+        {
+            if (!_connections.TryGetValue(broker, out KafkaConnection? connection))
+            {
+                connection = await KafkaConnection.ConnectAsync(
+                    _dialer, "127.0.0.1", SimCluster.FirstPort + broker, _name, TimeSpan.FromSeconds(2), late.Token);
+                _connections[broker] = connection;
+            }
+            return await connection.SendAsync<TRequest, TResponse>(request, version, late.Token);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            Drop(broker);
+            return null;
+        }
+    }
+
+    protected void Drop(int broker)
+    {
+        if (_connections.Remove(broker, out KafkaConnection? connection))
+        {
+            _ = connection.DisposeAsync().AsTask();
+        }
+    }
+
+    /// <summary>Forgets who leads, so that it is asked for anew.</summary>
+    protected void Forget(string topic) => _topics.Remove(topic);
+
+    protected Guid IdOf(string topic) => _topics.TryGetValue(topic, out MetadataResponse.MetadataResponseTopic? known) ? known.TopicId : default;
+
+    /// <summary>Leader and leader epoch of a partition, or null while nobody says.</summary>
+    protected async Task<(int Leader, int Epoch)?> LeaderOfAsync(string topic, int partition)
+    {
+        if (!_topics.TryGetValue(topic, out MetadataResponse.MetadataResponseTopic? known))
+        {
+            var request = new MetadataRequest { AllowAutoTopicCreation = false, Topics = [] };
+            request.Topics!.Add(new() { Name = topic });
+            MetadataResponse? response = await TrySendAsync<MetadataRequest, MetadataResponse>(
+                World.Random.Next(Cluster.Brokers.Count), request, 12);
+            known = response?.Topics.FirstOrDefault(t => t.Name == topic && t.ErrorCode == ErrorCode.None);
+            if (known is null)
+            {
+                return null;
+            }
+            _topics[topic] = known;
+        }
+        MetadataResponse.MetadataResponsePartition? one = known.Partitions.FirstOrDefault(p => p.PartitionIndex == partition);
+        if (one is null || one.LeaderId < 0)
+        {
+            _topics.Remove(topic);
+            return null;
+        }
+        int newest = _newestEpochs.GetValueOrDefault((topic, known.TopicId, partition));
+        if (one.LeaderEpoch < newest)
+        {
+            _topics.Remove(topic);   // told by a broker that is behind (KIP-320)
+            return null;
+        }
+        _newestEpochs[(topic, known.TopicId, partition)] = one.LeaderEpoch;
+        return (one.LeaderId, one.LeaderEpoch);
+    }
+}

@@ -1,0 +1,211 @@
+using Broker.Engine;
+using Broker.Engine.Configuration;
+using Broker.Engine.Diagnostics;
+using Broker.Engine.Tests.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Simulation.World;
+
+/// <summary>A broker's place: its machine with its disk, and the processes that live there one after the other.
+/// Not thread-safe.</summary>
+internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
+{
+    private readonly SimWorld _world = cluster.World;
+    private int _lives;
+    private bool _isTorn;
+    private string _operation = "";
+
+    public int Id => id;
+
+    public int Machine => id;
+
+    public int Port => SimCluster.FirstPort + id;
+
+    public FaultingDisk Disk { get; private set; } = new();
+
+    /// <summary>The process that lives now, or null.</summary>
+    public SimProcess? Process { get; private set; }
+
+    public BrokerServer? Server { get; private set; }
+
+    public bool IsUp => Process is { IsDead: false };
+
+    /// <summary>Whether the start has come to its end.</summary>
+    public bool IsStarted { get; private set; }
+
+    /// <summary>How many disk operations the machine is from its death, or negative.</summary>
+    public int OperationsToLive { get; set; } = -1;
+
+    /// <summary>Whether that death takes the power with it.</summary>
+    public bool LosesPower { get; set; }
+
+    /// <summary>How long a sync of the disk takes, milliseconds.</summary>
+    public double SyncMs { get; set; }
+
+    public long WallSkew { get; set; }
+
+    public void Start()
+    {
+        if (IsUp || _isTorn)
+        {
+            return;
+        }
+        IsStarted = false;
+        var process = new SimProcess(_world, $"broker-{id}.{++_lives}", Machine) { WallSkew = WallSkew };
+        Process = process;
+        process.Died += () => cluster.Network.StopListening(Port);
+        _world.Log($"{process.Name} starts");
+        Watch(process);
+        var time = new SimTime(_world, process);
+        var environment = new BrokerEnvironment(
+            new SimStore(cluster.Network, process, () => (cluster.StoreProcess, cluster.Store)), SimCluster.ClusterId, Disk, time,
+            () => new Random(_world.Random.Next()), new SimLogs(_world, process, cluster.LeastLevel) { OnError = cluster.OnError },
+            new LogLevels(LogLevel.Information))
+        {
+            Dialer = new SimDialer(_world, cluster.Network, process, cluster.ProcessAt),
+            NewTransport = (options, _) => new SimTransport(_world, cluster.Network, process, options),
+            EventLoop = new SimLoop(_world, process),
+        };
+        Server = new BrokerServer(config, environment) { Failed = reason => Fail(process, reason) };
+        _ = StartAsync(process, Server);
+    }
+
+    private async Task StartAsync(SimProcess process, BrokerServer server)
+    {
+        try
+        {
+            await server.StartAsync(CancellationToken.None);
+            IsStarted |= Process == process && !process.IsDead;
+            _world.Log($"{process.Name} has started");
+        }
+        catch (Exception e)
+        {
+            if (e is not (BrokerStartException or Broker.Engine.Coordination.CoordinationException or IOException))
+            {
+                cluster.OnError($"{process.Name} threw as it started: {e.GetType().Name}: {e.Message}", e);
+            }
+            Fail(process, e.Message);
+        }
+    }
+
+    /// <summary>The process ends by itself; whoever watches over it starts it again.</summary>
+    private void Fail(SimProcess process, string reason)
+    {
+        if (!process.IsDead)
+        {
+            _world.Log($"{process.Name} ends: {reason}");
+            Die(process);
+            _world.ScheduleMs(null, 1500, Start);
+        }
+    }
+
+    private void Watch(SimProcess process)
+    {
+        FaultingDisk disk = Disk;
+        disk.OnOperation = (what, path) =>
+        {
+            if (process.IsDead)
+            {
+                throw new IOException("the process is dead");
+            }
+            _operation = what;
+            if (what == "sync" && SyncMs > 0)
+            {
+                process.BusyUntil = Math.Max(process.BusyUntil, _world.Now) + (long)(_world.Between(0, SyncMs) * SimWorld.TicksPerMs);
+            }
+        };
+        disk.Changing = () =>
+        {
+            if (process.IsDead)
+            {
+                throw new IOException("the process is dead");
+            }
+            _isTorn = OperationsToLive == 0;
+            OperationsToLive--;
+            if (_isTorn && _operation is not ("write" or "replace"))
+            {
+                DieHere(process, $"before the disk's {_operation}");
+                throw new IOException("the process is dead");
+            }
+        };
+        disk.OnWrite = (path, length) =>
+        {
+            if (!_isTorn)
+            {
+                return length;
+            }
+            int some = _world.Random.Next(length + 1);
+            DieHere(process, $"when {some} of {length} bytes of {path} are written");
+            return some;
+        };
+    }
+
+    /// <summary>In the middle of what it does: nothing that it does from here on is to be seen.</summary>
+    private void DieHere(SimProcess process, string where)
+    {
+        _world.Log($"{process.Name} dies {where}");
+        _world.Schedule(null, 0, () => Kill(LosesPower));
+        _world.ScheduleMs(null, _world.Between(100, 10_000), Start);
+        process.Die();
+    }
+
+    /// <summary>kill -9, or the machine's power fails.</summary>
+    public void Kill(bool losesPower)
+    {
+        if (Process is { } process && (!process.IsDead || _isTorn))
+        {
+            _isTorn = false;
+            _world.Log($"{process.Name} is killed{(losesPower ? " by a power failure" : "")}");
+            if (losesPower)
+            {
+                cluster.LosingPower?.Invoke(id);
+            }
+            Die(process);
+            Disk = losesPower ? Disk.LosePower(_world.Random) : Disk.Crash();
+        }
+    }
+
+    private void Die(SimProcess process)
+    {
+        OperationsToLive = -1;
+        process.Die();
+        if (Process == process)
+        {
+            IsStarted = false;
+            Server = null;
+        }
+    }
+
+    /// <summary>Stops cleanly.</summary>
+    public async Task StopAsync()
+    {
+        if (Process is { IsDead: false } process && Server is { } server && IsStarted)
+        {
+            _world.Log($"{process.Name} stops");
+            IsStarted = false;
+            try
+            {
+                await server.StopAsync(new HashSet<int>());
+                _world.Log($"{process.Name} has stopped");
+            }
+            catch (Exception e)
+            {
+                if (!process.IsDead)
+                {
+                    cluster.OnError($"{process.Name} threw as it stopped: {e.GetType().Name}: {e.Message}", e);
+                }
+            }
+            Die(process);
+            _world.ScheduleMs(null, _world.Between(100, 10_000), Start);
+        }
+    }
+
+    public void SetWallSkew(long ticks)
+    {
+        WallSkew = ticks;
+        if (Process is { } process)
+        {
+            process.WallSkew = ticks;
+        }
+    }
+}
