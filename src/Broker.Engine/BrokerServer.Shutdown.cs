@@ -1,10 +1,11 @@
+using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine;
 
-/// <summary>How a broker leaves without clients noticing: others lead its partitions before it stops.</summary>
+/// <summary>How a broker leaves: without clients noticing, for others lead its partitions before it stops; or hard.</summary>
 internal sealed partial class BrokerServer
 {
     /// <summary>How long one attempt waits for the controller, milliseconds.</summary>
@@ -12,6 +13,67 @@ internal sealed partial class BrokerServer
 
     /// <summary>How long clients are given to hear of the new leaders, milliseconds.</summary>
     private const int HandoverMs = 1_000;
+
+    /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
+    /// recovery.</summary>
+    /// <param name="alongside">Brokers that stop at the same time.</param>
+    public async Task StopAsync(IReadOnlySet<int> alongside)
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return;
+        }
+        await HandOverAsync(alongside).ConfigureAwait(false);
+        long epoch = Membership.BrokerEpoch;
+        await Membership.DisposeAsync().ConfigureAwait(false);
+        await EndThreadsAsync().ConfigureAwait(false);
+        if (_opened)
+        {
+            Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
+        }
+        else
+        {
+            Logs.Dispose();   // what was locked before the start failed
+        }
+        LogStopped(Id);
+    }
+
+    private async Task EndThreadsAsync()
+    {
+        await StopReplicationAsync().ConfigureAwait(false);
+        await ControllerLine.DisposeAsync().ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await StopScheduleAsync().ConfigureAwait(false);
+        Mover?.Dispose();
+        Cleaner?.Dispose();
+        Transport.Dispose();
+        ColdReaders.Dispose();
+        Workers.Dispose();
+        Timers.Dispose();
+    }
+
+    /// <summary>Ends as a killed process does: nobody is told, nothing is flushed or marked, and the session expires in its own
+    /// time.</summary>
+    /// <returns>The session that was left open.</returns>
+    public async Task<ICoordinationSession?> AbandonAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return null;
+        }
+        Transport.Dispose();
+        ICoordinationSession? session = await Membership.AbandonAsync().ConfigureAwait(false);
+        await EndThreadsAsync().ConfigureAwait(false);
+        Logs.Dispose();
+        LogAbandoned(Id);
+        return session;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(new HashSet<int>()).ConfigureAwait(false);
+        _stopping.Dispose();
+    }
 
     /// <summary>Has the controller move this broker's leaderships (Kafka: KafkaServer.controlledShutdown).</summary>
     /// <param name="alongside">Brokers that stop at the same time: nothing is moved to them in the end.</param>
@@ -57,6 +119,12 @@ internal sealed partial class BrokerServer
     private bool LeadsReplicated(MetadataImage image, IReadOnlySet<int> alongside) => image.Topics.Values.Any(
         t => t.Partitions.Any(p => p is not null && p.Leader == Id && p.Replicas.Length > 1 && CanMove(p, alongside)));
 
-    [LoggerMessage(3, LogLevel.Information, "broker {Id} still leads {Count} partitions before it stops ({Error})", EventName = "HandoverGoesOn")]
+    [LoggerMessage(4, LogLevel.Information, "broker {Id} still leads {Count} partitions before it stops ({Error})", EventName = "HandoverGoesOn")]
     private partial void LogHandover(int id, ErrorCode error, int count);
+
+    [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
+    private partial void LogStopped(int id);
+
+    [LoggerMessage(3, LogLevel.Warning, "broker {Id} was ended hard: it has flushed nothing and told nobody", EventName = "Abandoned")]
+    private partial void LogAbandoned(int id);
 }

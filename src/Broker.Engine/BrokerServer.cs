@@ -342,75 +342,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
-    /// recovery.</summary>
-    /// <param name="alongside">Brokers that stop at the same time.</param>
-    public async Task StopAsync(IReadOnlySet<int> alongside)
-    {
-        if (Interlocked.Exchange(ref _stopped, 1) != 0)
-        {
-            return;
-        }
-        await HandOverAsync(alongside).ConfigureAwait(false);
-        long epoch = Membership.BrokerEpoch;
-        await Membership.DisposeAsync().ConfigureAwait(false);
-        await EndThreadsAsync().ConfigureAwait(false);
-        if (_opened)
-        {
-            Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
-        }
-        else
-        {
-            Logs.Dispose();   // what was locked before the start failed
-        }
-        LogStopped(Id);
-    }
-
-    private async Task EndThreadsAsync()
-    {
-        await StopReplicationAsync().ConfigureAwait(false);
-        await ControllerLine.DisposeAsync().ConfigureAwait(false);
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await StopScheduleAsync().ConfigureAwait(false);
-        Mover?.Dispose();
-        Cleaner?.Dispose();
-        Transport.Dispose();
-        ColdReaders.Dispose();
-        Workers.Dispose();
-        Timers.Dispose();
-    }
-
-    /// <summary>Ends as a killed process does: nobody is told, nothing is flushed or marked, and the session expires in its own
-    /// time.</summary>
-    /// <returns>The session that was left open.</returns>
-    public async Task<ICoordinationSession?> AbandonAsync()
-    {
-        if (Interlocked.Exchange(ref _stopped, 1) != 0)
-        {
-            return null;
-        }
-        Transport.Dispose();
-        ICoordinationSession? session = await Membership.AbandonAsync().ConfigureAwait(false);
-        await EndThreadsAsync().ConfigureAwait(false);
-        Logs.Dispose();
-        LogAbandoned(Id);
-        return session;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync(new HashSet<int>()).ConfigureAwait(false);
-        _stopping.Dispose();
-    }
-
     [LoggerMessage(1, LogLevel.Information, "broker {Id} listens on {Listener}://{Host}:{Port}", EventName = "Listening")]
     private partial void LogListening(int id, string listener, string host, int port);
-
-    [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
-    private partial void LogStopped(int id);
-
-    [LoggerMessage(3, LogLevel.Warning, "broker {Id} was ended hard: it has flushed nothing and told nobody", EventName = "Abandoned")]
-    private partial void LogAbandoned(int id);
 }
 
 /// <summary>A broker cannot start; the message is one line for the operator.</summary>

@@ -49,7 +49,8 @@ internal sealed class ZooKeeperEnsemble : IAsyncDisposable
             .Append("clientPortAddress=127.0.0.1\nmaxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\n");
         for (int i = 0; i < _servers.Length && _servers.Length > 1; i++)
         {
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"server.{i + 1}=127.0.0.1:{_ports + _servers.Length + (2 * i)}:{_ports + _servers.Length + (2 * i) + 1}\n");
+            int peers = _ports + _servers.Length + (2 * i);
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"server.{i + 1}=127.0.0.1:{peers}:{peers + 1}\n");
         }
         File.WriteAllText(Path.Combine(_directory, $"{server}.properties"), text.ToString());
         File.WriteAllText(Path.Combine(data, "myid"), $"{server + 1}");
