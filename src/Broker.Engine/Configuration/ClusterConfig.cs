@@ -59,6 +59,7 @@ internal sealed partial class ClusterConfig
     /// <summary>Reads everything and follows changes on this session.</summary>
     public async Task FollowAsync(ICoordinationSession session)
     {
+        bool isFirst = _session is null;
         _session = session;
         await session.WatchAsync(
             ClusterPaths.ConfigChanges, WatchKinds.Children, changed => _ = ReadChangesAsync(session), session.Ended).ConfigureAwait(false);
@@ -70,6 +71,11 @@ internal sealed partial class ClusterConfig
             _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
         }
         await ReadBrokersAsync(session).ConfigureAwait(false);
+        if (!isFirst)
+        {
+            // Between two sessions nobody told of changes.
+            Changed?.Invoke(new ConfigChange(null, $"{_static.BrokerId}"));
+        }
     }
 
     /// <summary>Whether a topic's values were ever read.</summary>
