@@ -33,7 +33,7 @@ public sealed class HostStartTests : IDisposable
         Assert.Contains("cannot be written", Refusal(await RunAsync(At("file"))), StringComparison.Ordinal);
         Directory.CreateDirectory(At("data"));
         await File.WriteAllTextAsync(At("data", "broker-0"), "x", TestContext.Current.CancellationToken);
-        Assert.Contains("broker-0 cannot be written", Refusal(await RunAsync(At("data"))), StringComparison.Ordinal);
+        Assert.Contains("broker-0 failed: it cannot be written", Refusal(await RunAsync(At("data"))), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -88,10 +88,10 @@ public sealed class HostStartTests : IDisposable
     {
         string file = At("server.properties");
         await File.WriteAllTextAsync(
-            file, "broker.id=4\nnum.partitions=5\nlog.retention.hours=3\nzookeeper.connection.timeout.ms=18000\n", TestContext.Current.CancellationToken);
+            file, "broker.id=4\nnum.partitions=5\nlog.retention.hours=3\nzookeeper.sync.time.ms=18000\n", TestContext.Current.CancellationToken);
         await using HostProcess host = await HostProcess.StartAsync(
             brokers: 1, ["--config", file, "--override", "num.partitions=2"], At("data"));
-        Assert.Contains("zookeeper.connection.timeout.ms=18000 has no effect here", host.Log, StringComparison.Ordinal);
+        Assert.Contains("zookeeper.sync.time.ms=18000 has no effect here", host.Log, StringComparison.Ordinal);
         using var http = new HttpClient { BaseAddress = host.Http };
         JsonElement config = await http.GetFromJsonAsync<JsonElement>("/api/v1/brokers/4/config", TestContext.Current.CancellationToken);
         JsonElement Entry(string name) => config.EnumerateArray().First(c => c.GetProperty("name").GetString() == name);

@@ -13,7 +13,6 @@ public class HostTests
     [Theory]
     [InlineData("--override", "num.partition=3", "did you mean 'num.partitions'?")]
     [InlineData("--override", "log.segment.bytes=many", "Not a number of type INT")]
-    [InlineData("--override", "zookeeper.connect=localhost:2181", "is refused")]
     [InlineData("--http", "http://0.0.0.0:8099", "--allow-remote-http")]
     [InlineData("--config", "/no/such/file", "cannot read /no/such/file")]
     public async Task Start_WithWhatCannotStand_EndsInOneClearLineAndExitCode1(string option, string value, string says)
@@ -120,7 +119,7 @@ public class HostTests
         JsonElement batches = await Rest.GetAsync(http, "/api/v1/topics/notes/partitions/0/segments/0/batches");
         Assert.Equal("Valid", batches.GetProperty("batches")[0].GetProperty("crcState").GetString());
         Assert.Equal("zstd", batches.GetProperty("batches")[0].GetProperty("compression").GetString());
-        Assert.Equal(4, (await Rest.GetAsync(http, "/api/v1/brokers/0/timers")).GetProperty("purgatories").GetArrayLength());
+        Assert.Equal(6, (await Rest.GetAsync(http, "/api/v1/brokers/0/timers")).GetProperty("purgatories").GetArrayLength());
     }
 
     [Theory]
