@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Text;
 
 namespace Interop;
@@ -73,27 +72,10 @@ internal sealed class ZooKeeperEnsemble : IAsyncDisposable
     public async Task UntilServingAsync(int server)
     {
         long end = Environment.TickCount64 + 60_000;
-        while (!(await AskAsync(server, "srvr")).Contains("Mode:", StringComparison.Ordinal))
+        while (!(await ZooKeeperProcess.AskAsync(_ports + server, "srvr")).Contains("Mode:", StringComparison.Ordinal))
         {
             Assert.True(Environment.TickCount64 < end, $"ZooKeeper server {server} did not serve within 60 s");
             await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
-    }
-
-    /// <summary>The answer to one of ZooKeeper's four-letter words; empty when the server is away.</summary>
-    public async Task<string> AskAsync(int server, string word)
-    {
-        try
-        {
-            using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", _ports + server, TestContext.Current.CancellationToken);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(word), TestContext.Current.CancellationToken);
-            using var reader = new StreamReader(client.GetStream());
-            return await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
-        }
-        catch (Exception e) when (e is SocketException or IOException)
-        {
-            return "";
         }
     }
 
