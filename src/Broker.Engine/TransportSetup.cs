@@ -30,12 +30,15 @@ internal static class TransportSetup
         }
     }
 
+    /// <summary>More threads than this are not started: a produce keeps those that it concerns in 64 bits.</summary>
+    private const int NetworkThreadsMax = 64;
+
     public static TransportOptions Options(BrokerConfig config, IReadOnlyList<ListenerConfig> listeners) => new()
     {
         Name = $"broker-{config.BrokerId}",
         Listeners = [.. listeners.Select(l => new ListenerOptions(l.Name, l.Bind, config.Int("socket.listen.backlog.size")))],
         NetworkThreads = config.Set.ContainsKey("num.network.threads")
-            ? config.Int("num.network.threads") : Math.Clamp(Environment.ProcessorCount, 1, 8),
+            ? Math.Min(config.Int("num.network.threads"), NetworkThreadsMax) : Math.Clamp(Environment.ProcessorCount, 1, 8),
         FrameBytesMax = config.Int("socket.request.max.bytes"),
         ConnectionsMax = config.Int("max.connections"),
         ConnectionsPerIpMax = config.Int("max.connections.per.ip"),

@@ -50,6 +50,10 @@ internal sealed partial class ClusterController
                 int id = int.Parse(ids.Children[i], CultureInfo.InvariantCulture);
                 live[id] = ClusterJson.ReadBroker(id, nodes[i].Data, nodes[i].Stat.Czxid);
             }
+            else
+            {
+                ThrowUnlessGone(nodes[i].Error, $"{ClusterPaths.BrokerIds}/{ids.Children[i]}");
+            }
         }
         return live;
     }

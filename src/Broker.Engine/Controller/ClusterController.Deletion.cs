@@ -22,7 +22,11 @@ internal sealed partial class ClusterController
             // The topic may be so new that the controller has not yet heard of it.
             if (!_topics.ContainsKey(name))
             {
-                await ReadTopicsAsync([name]).ConfigureAwait(false);
+                List<ControlledPartition> added = await ReadTopicsAsync([name]).ConfigureAwait(false);
+                if (!_setup.DeletesTopics())
+                {
+                    await BringOnlineAsync(added).ConfigureAwait(false);   // it stays
+                }
             }
             if (!_topics.TryGetValue(name, out ControlledTopic? topic) || !_setup.DeletesTopics())
             {

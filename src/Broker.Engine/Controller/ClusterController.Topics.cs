@@ -15,7 +15,10 @@ internal sealed partial class ClusterController
         ChildrenResult names = await _session.GetChildrenAsync(ClusterPaths.Topics, Stopping).ConfigureAwait(false);
         names.Error.ThrowIfFailed(ClusterPaths.Topics);
         ChildrenResult deleting = await _session.GetChildrenAsync(ClusterPaths.DeleteTopics, Stopping).ConfigureAwait(false);
-        _deleting.UnionWith(deleting.Children);
+        if (_setup.DeletesTopics())
+        {
+            _deleting.UnionWith(deleting.Children);   // else the marks go, and nothing is hidden: what is hidden is deleted as stray
+        }
         await ReadTopicsAsync(names.Children).ConfigureAwait(false);
     }
 
@@ -30,6 +33,15 @@ internal sealed partial class ClusterController
         }
         await BringOnlineAsync(await ReadTopicsAsync([.. names.Children.Where(n => !_topics.ContainsKey(n))]).ConfigureAwait(false))
             .ConfigureAwait(false);
+    }
+
+    /// <summary>What cannot be read is not taken for gone: brokers delete what the controller does not know.</summary>
+    private static void ThrowUnlessGone(CoordinationError error, string path)
+    {
+        if (error is not (CoordinationError.None or CoordinationError.NoNode))
+        {
+            error.ThrowIfFailed(path);
+        }
     }
 
     private async Task TopicChangedAsync(string name)
@@ -58,6 +70,7 @@ internal sealed partial class ClusterController
             if (nodes[i].Error != CoordinationError.None)
             {
                 watch?.Dispose();
+                ThrowUnlessGone(nodes[i].Error, ClusterPaths.Topic(names[i]));
                 continue;
             }
             added.AddRange(await TakeTopicAsync(names[i], nodes[i], watch, states[i].Error == CoordinationError.None).ConfigureAwait(false));
@@ -66,6 +79,7 @@ internal sealed partial class ClusterController
         GetResult[] found = await GetAllAsync([.. known.Select(p => ClusterPaths.PartitionState(p.Topic.Name, p.Index))]).ConfigureAwait(false);
         for (int i = 0; i < known.Length; i++)
         {
+            ThrowUnlessGone(found[i].Error, ClusterPaths.PartitionState(known[i].Topic.Name, known[i].Index));
             known[i].State = found[i].Error == CoordinationError.None
                 ? ClusterJson.ReadPartitionState(found[i].Data, found[i].Stat.Version) : null;
             known[i].FoundZxid = found[i].Error == CoordinationError.None ? found[i].Stat.Mzxid : long.MaxValue;

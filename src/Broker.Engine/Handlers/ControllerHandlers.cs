@@ -22,6 +22,10 @@ internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig
         if (NewTopics(request) is { Length: > 0 } topics)
         {
             await config.ReadTopicsAsync(topics).ConfigureAwait(false);
+            if (BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch()))
+            {
+                return new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+            }
         }
         return replicas.Apply(request);
     }

@@ -77,9 +77,11 @@ internal sealed partial class Partition
         if (newEpoch)
         {
             long now = _context.Clock.NowMs;
+            // An epoch that this broker never heard of was another's: its followers were cut by that leader, and may be shorter now.
+            bool knowsFollowers = held.IsLeader && asked.LeaderEpoch == held.LeaderEpoch + 1;
             foreach (FollowerState follower in followers)
             {
-                follower.Reset(now, start, isNewLeader: !held.IsLeader, Array.IndexOf(asked.InSyncReplicas, follower.BrokerId) >= 0);
+                follower.Reset(now, start, isNewLeader: !knowsFollowers, Array.IndexOf(asked.InSyncReplicas, follower.BrokerId) >= 0);
             }
         }
         if (held.LeaderEpoch >= 0)

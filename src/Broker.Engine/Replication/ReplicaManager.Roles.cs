@@ -11,6 +11,7 @@ internal sealed partial class ReplicaManager
     public const sbyte FullRequest = 1;
 
     private readonly Dictionary<int, BrokerEndpoint> _liveLeaders = [];
+    private (int ControllerEpoch, long BrokerEpoch) _strayRemoved = (-1, -1);
 
     /// <summary>Where a leader is reached, as the controller said with its role; null where it did not.</summary>
     public BrokerEndpoint? LiveLeader(int brokerId)
@@ -35,8 +36,10 @@ internal sealed partial class ReplicaManager
             }
             _controllerEpoch = request.ControllerEpoch;
             RememberLeaders(request);
-            if (request.Type == FullRequest)
+            // Once for each controller and life: one that was sent again may be carried out late, when there is more.
+            if (request.Type == FullRequest && _strayRemoved != (request.ControllerEpoch, request.BrokerEpoch))
             {
+                _strayRemoved = (request.ControllerEpoch, request.BrokerEpoch);
                 RemoveStray(request, roles.Resigned);
             }
             foreach (LeaderAndIsrRequest.LeaderAndIsrTopicState topic in request.TopicStates)

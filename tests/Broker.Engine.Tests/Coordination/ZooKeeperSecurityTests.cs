@@ -65,7 +65,7 @@ public sealed class ZooKeeperSecurityTests : IDisposable
             """);
         (string, string)[] tls =
         [
-            ("zookeeper.connect", $"127.0.0.1:{secure}"), ("zookeeper.ssl.client.enable", "true"), ("zookeeper.connection.timeout.ms", "3000"),
+            ("zookeeper.connect", $"127.0.0.1:{secure}"), ("zookeeper.ssl.client.enable", "true"), ("zookeeper.connection.timeout.ms", "8000"),
         ];
         foreach (string keys in (string[])["client.p12", "client.pem"])
         {
