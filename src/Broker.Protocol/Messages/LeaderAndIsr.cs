@@ -11,7 +11,7 @@ public sealed partial class LeaderAndIsrRequest
     [Field("7+")] public bool IsKRaftController { get; set; }
     [Field("0+")] public int ControllerEpoch { get; set; }
     [Field("2+", Ignorable = true)] public long BrokerEpoch { get; set; } = -1;
-    [Field("5+")] public sbyte Type { get; set; }
+    [Field("5+", Ignorable = true)] public sbyte Type { get; set; }
     [Field("0-1")] public WireList<LeaderAndIsrPartitionState> UngroupedPartitionStates { get; set; } = [];
     [Field("2+")] public WireList<LeaderAndIsrTopicState> TopicStates { get; set; } = [];
     [Field("0+")] public WireList<LeaderAndIsrLiveLeader> LiveLeaders { get; set; } = [];

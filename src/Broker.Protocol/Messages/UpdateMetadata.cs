@@ -8,7 +8,7 @@ public sealed partial class UpdateMetadataRequest
 {
     [Field("0+")] public int ControllerId { get; set; }
     [Field("8+")] public bool IsKRaftController { get; set; }
-    [Field("8+", Tag = 0)] public sbyte Type { get; set; }
+    [Field("8+", Tag = 0, Ignorable = true)] public sbyte Type { get; set; }
     [Field("0+")] public int ControllerEpoch { get; set; }
     [Field("5+", Ignorable = true)] public long BrokerEpoch { get; set; } = -1;
     [Field("0-4")] public WireList<UpdateMetadataPartitionState> UngroupedPartitionStates { get; set; } = [];
