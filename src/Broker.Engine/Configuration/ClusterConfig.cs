@@ -66,9 +66,9 @@ internal sealed partial class ClusterConfig
         ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
         _lastChange = changes.Children.Select(Sequence).DefaultIfEmpty(-1).Max();
         ChildrenResult topics = await session.GetChildrenAsync("/config/topics", session.Ended).ConfigureAwait(false);
-        foreach (string topic in topics.Children)
+        foreach ((string topic, IReadOnlyDictionary<string, string> values) in await ReadAllAsync(session, topics.Children).ConfigureAwait(false))
         {
-            _topics[topic] = await ReadAsync(session, ClusterPaths.TopicConfig(topic)).ConfigureAwait(false);
+            _topics[topic] = values;
         }
         await ReadBrokersAsync(session).ConfigureAwait(false);
         if (!isFirst)
@@ -95,9 +95,7 @@ internal sealed partial class ClusterConfig
             await _reading.WaitAsync(session.Ended).ConfigureAwait(false);
             try
             {
-                (string Topic, IReadOnlyDictionary<string, string> Values)[] read = await Task.WhenAll(topics.Select(
-                    async t => (t, await ReadAsync(session, ClusterPaths.TopicConfig(t)).ConfigureAwait(false)))).ConfigureAwait(false);
-                foreach ((string topic, IReadOnlyDictionary<string, string> values) in read)
+                foreach ((string topic, IReadOnlyDictionary<string, string> values) in await ReadAllAsync(session, topics).ConfigureAwait(false))
                 {
                     _topics[topic] = values;
                     Changed?.Invoke(new ConfigChange(topic, null));
@@ -116,6 +114,11 @@ internal sealed partial class ClusterConfig
             }
         }
     }
+
+    /// <summary>Reads the values of topics without waiting for one before the next is asked for.</summary>
+    private static Task<(string Topic, IReadOnlyDictionary<string, string> Values)[]> ReadAllAsync(
+        ICoordinationSession session, IEnumerable<string> topics) => Task.WhenAll(topics.Select(
+            async t => (t, await ReadAsync(session, ClusterPaths.TopicConfig(t)).ConfigureAwait(false))));
 
     private static long Sequence(string name) =>
         long.TryParse(name.AsSpan(name.LastIndexOf('_') + 1), CultureInfo.InvariantCulture, out long number) ? number : -1;
