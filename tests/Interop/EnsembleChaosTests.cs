@@ -7,13 +7,14 @@ public sealed class EnsembleChaosTests
     [Fact]
     public async Task ThreeHosts_HostsAndZooKeeperServersKilledAndPaused_LosesNothingAcknowledged()
     {
-        await using ZooKeeperEnsemble zookeeper = await ZooKeeperEnsemble.StartAsync(3);
+        ZooKeeperProcess[] zookeeper = await ZooKeeperProcess.StartEnsembleAsync();
+        string connect = string.Join(',', zookeeper.Select(z => z.Address));
         var hosts = new List<HostProcess>();
         try
         {
             for (int id = 0; id < 3; id++)
             {
-                hosts.Add(await HostProcess.StartAsync(brokers: 1, arguments: Arguments(zookeeper.Connect, id)));
+                hosts.Add(await HostProcess.StartAsync(brokers: 1, arguments: Arguments(connect, id)));
             }
             using var http = new HttpClient { BaseAddress = hosts[0].Http, Timeout = TimeSpan.FromSeconds(60) };
             await Chaos.MakeTopicAsync(http);
@@ -25,7 +26,7 @@ public sealed class EnsembleChaosTests
             for (int i = 0; i < faults; i++)
             {
                 await Task.Delay(random.Next(200, 3_000), TestContext.Current.CancellationToken);
-                string fault = random.Next(3) == 0 ? await FaultAsync(zookeeper, random) : await FaultAsync(hosts[random.Next(3)], random);
+                string fault = random.Next(3) == 0 ? await FaultAsync(zookeeper[random.Next(3)], random) : await FaultAsync(hosts[random.Next(3)], random);
                 done[fault] = done.GetValueOrDefault(fault) + 1;
                 await producer.StillRunsAsync($"{fault}, fault {i}");
             }
@@ -38,6 +39,10 @@ public sealed class EnsembleChaosTests
             foreach (HostProcess host in hosts)
             {
                 await host.DisposeAsync();
+            }
+            foreach (ZooKeeperProcess server in zookeeper)
+            {
+                await server.DisposeAsync();
             }
         }
     }
@@ -63,20 +68,18 @@ public sealed class EnsembleChaosTests
         return "host paused";
     }
 
-    private static async Task<string> FaultAsync(ZooKeeperEnsemble zookeeper, Random random)
+    private static async Task<string> FaultAsync(ZooKeeperProcess zookeeper, Random random)
     {
-        int server = random.Next(zookeeper.Count);
         if (random.Next(2) == 0)
         {
-            await zookeeper.KillAsync(server);
+            await zookeeper.KillAsync();
             await Task.Delay(random.Next(4_000), TestContext.Current.CancellationToken);
-            zookeeper.Start(server);
-            await zookeeper.UntilServingAsync(server);
+            await zookeeper.StartAgainAsync();
             return "ZooKeeper server killed";
         }
-        zookeeper.Pause(server);
+        zookeeper.Pause();
         await Task.Delay(random.Next(200, 6_000), TestContext.Current.CancellationToken);
-        zookeeper.Resume(server);
+        zookeeper.Continue();
         return "ZooKeeper server paused";
     }
 }

@@ -14,8 +14,8 @@ public sealed class MixedClusterTests
     [InlineData("2.8")]
     public async Task Broker_AmongRealOnes_TakesPartitionsOver_LeadsThem_AndGivesThemBack(string version)
     {
-        await using ZooKeeperEnsemble zookeeper = await ZooKeeperEnsemble.StartAsync(1);
-        string connect = $"{zookeeper.Connect}/mixed";
+        await using ZooKeeperProcess zookeeper = await ZooKeeperProcess.StartAsync();
+        string connect = $"{zookeeper.Address}/mixed";
         await using KafkaProcess first = await KafkaProcess.StartAsync(version, 1, connect);
         await using KafkaProcess second = await KafkaProcess.StartAsync(version, 2, connect);
         await using HostProcess ours = await HostProcess.StartAsync(

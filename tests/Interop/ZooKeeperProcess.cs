@@ -1,17 +1,12 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Interop;
 
 /// <summary>A real ZooKeeper, where it is at hand: one server or an ensemble, on ports and a directory of its own.</summary>
-internal sealed partial class ZooKeeperProcess : IAsyncDisposable
+internal sealed class ZooKeeperProcess : IAsyncDisposable
 {
-    private const int SigKill = 9;
-    private const int SigCont = 18;
-    private const int SigStop = 19;
-
     private readonly string _directory;
     private readonly string _version;
     private readonly string _javaOptions;
@@ -141,23 +136,20 @@ internal sealed partial class ZooKeeperProcess : IAsyncDisposable
     {
         if (_process is { } process)
         {
-            _ = Kill(process.Id, SigKill);
+            Signals.Kill(process.Id);
             await process.WaitForExitAsync();
             process.Dispose();
             _process = null;
         }
     }
 
-    public void Pause() => _ = Kill(_process!.Id, SigStop);
+    public void Pause() => Signals.Pause(_process!.Id);
 
-    public void Continue() => _ = Kill(_process!.Id, SigCont);
+    public void Continue() => Signals.Resume(_process!.Id);
 
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
         Directory.Delete(_directory, recursive: true);
     }
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int pid, int signal);
 }
