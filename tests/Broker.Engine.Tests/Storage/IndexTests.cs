@@ -32,6 +32,32 @@ public sealed class IndexTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(40)]
+    [InlineData(64)]
+    [InlineData(299)]
+    [InlineData(300)]
+    public void OffsetLookup_EntriesInFileAndInMemory_GivesTheFloorEntry(int sealedEntries)
+    {
+        using OffsetIndex index = Offsets();
+        for (int i = 1; i <= 300; i++)
+        {
+            if (i == sealedEntries + 1)
+            {
+                index.Seal();
+            }
+            index.Append(1_000 + (i * 10), i);
+        }
+        for (int i = 0; i <= 300; i++)
+        {
+            Assert.Equal(i, index.Lookup(1_000 + (i * 10), out long entry));
+            Assert.Equal(i == 0 ? -1 : 1_000 + (i * 10), entry);
+            Assert.Equal(i, index.Lookup(1_009 + (i * 10)));
+        }
+    }
+
     [Fact]
     public void OffsetIndex_File_HasKafkasBytes()
     {

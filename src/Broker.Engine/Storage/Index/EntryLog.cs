@@ -53,19 +53,22 @@ internal sealed class EntryLog : IDisposable
         _count++;
     }
 
-    public void Get(int index, Span<byte> entry)
+    public void Get(int index, Span<byte> entry) => _ = GetRun(index, entry);
+
+    /// <summary>Copies entries from number <paramref name="first"/> on, as many as lie in one place.</summary>
+    /// <returns>How many, at least one.</returns>
+    public int GetRun(int first, Span<byte> entries)
     {
         // Read after the count that the caller saw: what is not in it is in the file.
         Memory memory = Volatile.Read(ref _memory);
-        long at = ((long)index - memory.From) * _entryBytes;
-        if (at >= 0 && at + _entryBytes <= memory.Bytes.Length)
+        long at = ((long)first - memory.From) * _entryBytes;
+        if (at >= 0 && at + entries.Length <= memory.Bytes.Length)
         {
-            memory.Bytes.AsSpan((int)at, _entryBytes).CopyTo(entry);
+            memory.Bytes.AsSpan((int)at, entries.Length).CopyTo(entries);
+            return entries.Length / _entryBytes;
         }
-        else if (_file.Read(entry, (long)index * _entryBytes) < _entryBytes)
-        {
-            throw new IOException($"index {_file.Path} ends before entry {index}");
-        }
+        int got = _file.Read(at < 0 && -at < entries.Length ? entries[..(int)-at] : entries, (long)first * _entryBytes) / _entryBytes;
+        return got > 0 ? got : throw new IOException($"index {_file.Path} ends before entry {first}");
     }
 
     /// <summary>Whether looking entries up would wait for the device. The caller holds a reference to the file.</summary>

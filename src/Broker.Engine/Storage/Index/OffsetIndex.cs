@@ -13,6 +13,9 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
 {
     public const int EntryBytes = 8;
 
+    /// <summary>Entries that one read brings as well as one entry.</summary>
+    private const int RunEntries = 64;
+
     private readonly EntryLog _entries = new(file, EntryBytes, count);
 
     public int Count => _entries.Count;
@@ -33,7 +36,7 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
     {
         Span<byte> entry = stackalloc byte[EntryBytes];
         _entries.Get(index, entry);
-        return (baseOffset + BinaryPrimitives.ReadInt32BigEndian(entry), BinaryPrimitives.ReadInt32BigEndian(entry[4..]));
+        return Decode(entry);
     }
 
     /// <summary>The position of a batch at or before the one that holds <paramref name="offset"/>.</summary>
@@ -42,42 +45,59 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
     /// <summary>The same, with the offset of the entry that says so; -1 for none.</summary>
     public int Lookup(long offset, out long entryOffset)
     {
-        entryOffset = -1;
-        if (!Floor(offset, out int index))
-        {
-            return 0;
-        }
-        (entryOffset, int position) = Entry(index);
+        _ = Floor(offset, out entryOffset, out int position);
         return position;
     }
 
     /// <inheritdoc cref="EntryLog.WouldBlock"/>
     public bool WouldBlock() => _entries.WouldBlock();
 
-    /// <summary>Finds the last entry whose offset is not above <paramref name="offset"/>.</summary>
-    private bool Floor(long offset, out int index)
+    /// <summary>Finds the last entry whose offset is not above <paramref name="offset"/>; the last few are read at once, so
+    /// that a lookup in a sealed segment is a handful of system calls.</summary>
+    /// <returns>Its number, or -1 for none, with offset -1 and position 0.</returns>
+    private int Floor(long offset, out long entryOffset, out int position)
     {
+        (int index, entryOffset, position) = (-1, -1, 0);
+        Span<byte> run = stackalloc byte[RunEntries * EntryBytes];
         int low = 0;
         int high = Count - 1;
-        index = -1;
         while (low <= high)
         {
-            int middle = (int)(((uint)low + (uint)high) >> 1);
-            if (Entry(middle).Offset <= offset)
+            int first = high - low < RunEntries ? low : (int)(((uint)low + (uint)high) >> 1);
+            int wanted = high - low < RunEntries ? high - low + 1 : 1;
+            int got = _entries.GetRun(first, run[..(wanted * EntryBytes)]);
+            int found = FloorIn(run[..(got * EntryBytes)], offset);
+            if (found >= 0)
             {
-                index = middle;
-                low = middle + 1;
+                index = first + found;
+                (entryOffset, position) = Decode(run[(found * EntryBytes)..]);
             }
-            else
+            (low, high) = found == got - 1 ? (first + got, high) : (low, first + found);
+            if (found >= 0 && found < got - 1)
             {
-                high = middle - 1;
+                break;
             }
         }
-        return index >= 0;
+        return index;
     }
 
+    private int FloorIn(ReadOnlySpan<byte> run, long offset)
+    {
+        int low = 0;
+        int high = run.Length / EntryBytes - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) >> 1;
+            (low, high) = Decode(run[(middle * EntryBytes)..]).Offset <= offset ? (middle + 1, high) : (low, middle - 1);
+        }
+        return high;
+    }
+
+    private (long Offset, int Position) Decode(ReadOnlySpan<byte> entry) =>
+        (baseOffset + BinaryPrimitives.ReadInt32BigEndian(entry), BinaryPrimitives.ReadInt32BigEndian(entry[4..]));
+
     /// <summary>Forgets what points at or beyond <paramref name="offset"/>.</summary>
-    public void TruncateTo(long offset) => _entries.Truncate(Floor(offset - 1, out int index) ? index + 1 : 0);
+    public void TruncateTo(long offset) => _entries.Truncate(Floor(offset - 1, out _, out _) + 1);
 
     public void Write() => _entries.Write();
 
