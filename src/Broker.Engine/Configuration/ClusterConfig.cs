@@ -64,8 +64,10 @@ internal sealed partial class ClusterConfig
         await session.WatchAsync(
             ClusterPaths.ConfigChanges, WatchKinds.Children, changed => _ = ReadChangesAsync(session), session.Ended).ConfigureAwait(false);
         ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
+        _ = Exists(changes.Error, ClusterPaths.ConfigChanges);
         _lastChange = changes.Children.Select(Sequence).DefaultIfEmpty(-1).Max();
         ChildrenResult topics = await session.GetChildrenAsync("/config/topics", session.Ended).ConfigureAwait(false);
+        _ = Exists(topics.Error, "/config/topics");
         foreach ((string topic, IReadOnlyDictionary<string, string> values) in await ReadAllAsync(session, topics.Children).ConfigureAwait(false))
         {
             _topics[topic] = values;
@@ -115,6 +117,25 @@ internal sealed partial class ClusterConfig
         }
     }
 
+    /// <summary>Topics' own values as the tree has them now, which may be a moment ahead of what this broker goes by.</summary>
+    /// <returns>Those that could be read: while there is no tree what is known has to do.</returns>
+    public async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>>> TopicsInTreeAsync(IReadOnlyCollection<string> topics)
+    {
+        if (_session is { } session && topics.Count > 0)
+        {
+            try
+            {
+                (string, IReadOnlyDictionary<string, string>)[] read = await ReadAllAsync(session, topics).ConfigureAwait(false);
+                return read.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
+            }
+            catch (Exception e) when (e is CoordinationException or OperationCanceledException)
+            {
+                // the session is going; the next one reads everything
+            }
+        }
+        return new Dictionary<string, IReadOnlyDictionary<string, string>>();
+    }
+
     /// <summary>Reads the values of topics without waiting for one before the next is asked for.</summary>
     private static Task<(string Topic, IReadOnlyDictionary<string, string> Values)[]> ReadAllAsync(
         ICoordinationSession session, IEnumerable<string> topics) => Task.WhenAll(topics.Select(
@@ -133,8 +154,17 @@ internal sealed partial class ClusterConfig
     private static async Task<IReadOnlyDictionary<string, string>> ReadAsync(ICoordinationSession session, string path)
     {
         GetResult node = await session.GetAsync(path, session.Ended).ConfigureAwait(false);
-        return node.Error == CoordinationError.None ? ClusterJson.ReadConfig(node.Data) : s_none;
+        return Exists(node.Error, path) ? ClusterJson.ReadConfig(node.Data) : s_none;
     }
+
+    /// <summary>Whether a node is there; one that could not be read is not taken for one that is gone.</summary>
+    /// <exception cref="CoordinationException">The tree does not say.</exception>
+    private static bool Exists(CoordinationError error, string path) => error switch
+    {
+        CoordinationError.None => true,
+        CoordinationError.NoNode => false,
+        _ => throw new CoordinationException(error, path),
+    };
 
     private async Task ReadChangesAsync(ICoordinationSession session)
     {
@@ -146,8 +176,9 @@ internal sealed partial class ClusterConfig
                 ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
                 foreach (string name in changes.Children.Where(n => Sequence(n) > _lastChange).OrderBy(Sequence))
                 {
-                    GetResult node = await session.GetAsync($"{ClusterPaths.ConfigChanges}/{name}", session.Ended).ConfigureAwait(false);
-                    if (node.Error == CoordinationError.None)
+                    string path = $"{ClusterPaths.ConfigChanges}/{name}";
+                    GetResult node = await session.GetAsync(path, session.Ended).ConfigureAwait(false);
+                    if (Exists(node.Error, path))
                     {
                         await TakeAsync(session, ReadEntityPath(node.Data)).ConfigureAwait(false);
                     }

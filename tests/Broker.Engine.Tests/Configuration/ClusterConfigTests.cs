@@ -34,4 +34,24 @@ public sealed class ClusterConfigTests
         Assert.Single(told);
         Assert.Equal(77, config.LogConfigOf("t").MaxMessageBytes);
     }
+
+    [Fact]
+    public async Task TopicsInTreeAsync_ValuesNobodyTold_AreSeen_AndAreWhatIsKnownOnceTheTreeIsGone()
+    {
+        await using var store = new EmbeddedStore(new FaultingDisk(), "/c", new MonotonicClock(TimeProvider.System), NullLogger.Instance);
+        var config = new ClusterConfig(new BrokerConfig(new Dictionary<string, string>()), NullLogger.Instance);
+        Assert.Empty(await config.TopicsInTreeAsync(["t"]));
+        ICoordinationSession session = await store.OpenSessionAsync(TimeSpan.FromMinutes(1), Token);
+        foreach (string path in ClusterPaths.Persistent)
+        {
+            await session.EnsurePathAsync(path, Token);
+        }
+        await config.FollowAsync(session);
+        await session.PutAsync(
+            ClusterPaths.TopicConfig("t"), ClusterJson.Config(new Dictionary<string, string> { ["max.message.bytes"] = "77" }), Token);
+        Assert.Empty(config.Topic("t"));
+        Assert.Equal("77", (await config.TopicsInTreeAsync(["t", "u"]))["t"]["max.message.bytes"]);
+        await session.DisposeAsync();
+        Assert.Empty(await config.TopicsInTreeAsync(["t"]));
+    }
 }

@@ -8,10 +8,13 @@ namespace Broker.Engine.Handlers.Admin;
 
 /// <summary>DescribeConfigs: the entries of topics and of this broker, with synonyms and documentation on request.</summary>
 internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache metadata, LoggerAdministration loggers)
-    : DirectHandler<DescribeConfigsRequest, DescribeConfigsResponse>
+    : WorkerHandler<DescribeConfigsRequest, DescribeConfigsResponse>
 {
-    protected override DescribeConfigsResponse Handle(RequestContext context, DescribeConfigsRequest request)
+    protected override async ValueTask<DescribeConfigsResponse> HandleAsync(RequestContext context, DescribeConfigsRequest request)
     {
+        // What another broker has just changed is to be seen here at once (Kafka: ZkConfigRepository reads the tree).
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> topics =
+            await config.TopicsInTreeAsync(Topics(request)).ConfigureAwait(false);
         var response = new DescribeConfigsResponse();
         foreach (DescribeConfigsRequest.DescribeConfigsResource resource in request.Resources)
         {
@@ -25,7 +28,7 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
             {
                 DescribeLoggers(resource, result);
             }
-            foreach (ConfigDescription one in Describe(resource, result))
+            foreach (ConfigDescription one in Describe(resource, result, topics))
             {
                 if (resource.ConfigurationKeys is not { Count: > 0 } keys || keys.Contains(one.Key.Name))
                 {
@@ -37,8 +40,14 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
         return response;
     }
 
+    private string[] Topics(DescribeConfigsRequest request) =>
+        [.. request.Resources.Where(r => r.ResourceType == ConfigAdministration.TopicResource).Select(r => r.ResourceName)
+            .Where(t => metadata.Current.Topic(t) is not null).Distinct(StringComparer.Ordinal)];
+
     private IEnumerable<ConfigDescription> Describe(
-        DescribeConfigsRequest.DescribeConfigsResource resource, DescribeConfigsResponse.DescribeConfigsResult result)
+        DescribeConfigsRequest.DescribeConfigsResource resource,
+        DescribeConfigsResponse.DescribeConfigsResult result,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> topics)
     {
         string name = resource.ResourceName;
         switch (resource.ResourceType)
@@ -50,7 +59,7 @@ internal sealed class DescribeConfigsHandler(ClusterConfig config, MetadataCache
                 (result.ErrorCode, result.ErrorMessage) = (ErrorCode.UnknownTopicOrPartition, null);
                 return [];
             case ConfigAdministration.TopicResource:
-                return ConfigDescriptions.OfTopic(config, name);
+                return ConfigDescriptions.OfTopic(config, topics.GetValueOrDefault(name) ?? config.Topic(name));
             case ConfigAdministration.BrokerResource when name.Length == 0:
                 return ConfigDescriptions.OfDefaultBroker(config);
             case ConfigAdministration.BrokerResource when name == $"{config.Static.BrokerId}":
