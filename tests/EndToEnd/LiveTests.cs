@@ -33,8 +33,9 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await window.HoldsAsync("[...document.querySelectorAll('[aria-label=\"Purgatory Fetch\"] .dial-piece')].some(p => !p.classList.contains('fill-0'))");
         await window.HoldsAsync("document.querySelectorAll('[aria-label=\"Purgatory Fetch\"] .dial-list li').length > 0");
         await window.HoldsAsync("[...document.querySelectorAll('.dial-facts dd')].some(d => parseFloat(d.textContent) > 0)");
-        string before = await window.Page.Locator(".dial-facts").First.InnerTextAsync();
-        await WaitAsync(async () => await window.Page.Locator(".dial-facts").First.InnerTextAsync() != before);
+        ILocator facts = window.Page.Locator("[aria-label=\"Purgatory Fetch\"] .dial-facts");   // no other is sure to move
+        string before = await facts.InnerTextAsync();
+        await WaitAsync(async () => await facts.InnerTextAsync() != before);
     }
 
     [Fact]
