@@ -22,6 +22,15 @@ internal sealed partial class ReplicaManager
         }
     }
 
+    /// <summary>Who leads a partition: by the role this broker has, where that is of a later epoch than what clients are told, which
+    /// comes a moment after the roles (Kafka: KafkaApis.getCurrentLeader).</summary>
+    public (int Leader, int Epoch) CurrentLeader(TopicPartition partition, PartitionImage told)
+    {
+        PartitionRole? role = Partitions.Find(partition)?.Role;
+        return role is { Leader: >= 0 } && role.LeaderEpoch > told.LeaderEpoch
+            ? (role.Leader, role.LeaderEpoch) : (told.Leader, told.LeaderEpoch);
+    }
+
     /// <summary>Takes roles (LeaderAndIsr). Stale ones are answered with an error by partition.</summary>
     public LeaderAndIsrResponse Apply(LeaderAndIsrRequest request)
     {
@@ -57,8 +66,16 @@ internal sealed partial class ReplicaManager
                 }
                 AddErrors(response, errors, topic.TopicId);
             }
+            Fetchers?.Hold();
             Fetchers?.Remove(roles.Asked.Where(a => !IsSameLeader(a.Partition.Role, a.Role)).Select(a => a.Partition));
-            roles.Asked.ForEach(a => Take(a, roles));
+            try
+            {
+                roles.Asked.ForEach(a => Take(a, roles));
+            }
+            finally
+            {
+                Fetchers?.Release();
+            }
         }
         roles.Changed.ForEach(p => p.Wake());
         roles.Resigned.ForEach(p => ResignedLeader?.Invoke(p));

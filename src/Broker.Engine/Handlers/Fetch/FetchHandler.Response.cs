@@ -239,8 +239,9 @@ internal sealed partial class FetchHandler
         {
             return;
         }
-        data.CurrentLeader = new() { LeaderId = state.Leader, LeaderEpoch = state.LeaderEpoch };
-        if (operation.Arrival.Version >= 16 && image.Brokers.GetValueOrDefault(state.Leader) is { } broker
+        (int leader, int epoch) = _replicas.CurrentLeader(new TopicPartition(name, target.Partition), state);
+        data.CurrentLeader = new() { LeaderId = leader, LeaderEpoch = epoch };
+        if (operation.Arrival.Version >= 16 && image.Brokers.GetValueOrDefault(leader) is { } broker
             && broker.On(operation.Connection.Transport.Listener) is { } endpoint
             && !operation.Response.NodeEndpoints.Any(n => n.NodeId == broker.Id))
         {

@@ -232,8 +232,9 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         {
             return;
         }
-        response.CurrentLeader = new() { LeaderId = state.Leader, LeaderEpoch = state.LeaderEpoch };
-        if (image.Brokers.GetValueOrDefault(state.Leader) is { } broker
+        (int leader, int epoch) = _replicas.CurrentLeader(new TopicPartition(topic, partition), state);
+        response.CurrentLeader = new() { LeaderId = leader, LeaderEpoch = epoch };
+        if (image.Brokers.GetValueOrDefault(leader) is { } broker
             && broker.On(operation.Connection.Transport.Listener) is { } endpoint)
         {
             lock (operation.Response.NodeEndpoints)   // several owner threads may have a hint

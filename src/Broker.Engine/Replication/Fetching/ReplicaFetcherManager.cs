@@ -13,6 +13,7 @@ internal sealed class ReplicaFetcherManager : IDisposable
     private readonly Func<int, int, ReplicaFetcherThread> _make;
     private int _fetchers;
     private bool _stopped;
+    private bool _isHeld;
 
     /// <param name="fetchers">num.replica.fetchers.</param>
     /// <param name="make">Makes a thread for a source and an index.</param>
@@ -46,6 +47,32 @@ internal sealed class ReplicaFetcherManager : IDisposable
         }
     }
 
+    /// <summary>Lets no fetcher send anything until <see cref="Release"/>. A fetch that names the first of many partitions would be a
+    /// long poll, and the others would wait for its end.</summary>
+    public void Hold()
+    {
+        lock (_lock)
+        {
+            _isHeld = true;
+            foreach (ReplicaFetcherThread thread in _threads.Values)
+            {
+                thread.Hold();
+            }
+        }
+    }
+
+    public void Release()
+    {
+        lock (_lock)
+        {
+            _isHeld = false;
+            foreach (ReplicaFetcherThread thread in _threads.Values)
+            {
+                thread.Release();
+            }
+        }
+    }
+
     /// <summary>Begins to follow; a partition that is followed already is followed anew.</summary>
     /// <exception cref="IOException">The log could not be brought to where following begins.</exception>
     public void Add(Partition partition, int source, int leaderEpoch)
@@ -62,6 +89,10 @@ internal sealed class ReplicaFetcherManager : IDisposable
             {
                 thread = _make(source, index);
                 _threads.Add((source, index), thread);
+                if (_isHeld)
+                {
+                    thread.Hold();
+                }
                 thread.Start();
             }
             thread.Add(partition, leaderEpoch);
@@ -146,6 +177,7 @@ internal sealed class ReplicaFetcherManager : IDisposable
                 return;
             }
             _fetchers = fetchers;
+            Hold();
             List<(Partition Partition, int Source)> moved = [.. _byPartition.Select(p => (p.Key, p.Value.Source))];
             moved.ForEach(m => RemoveOne(m.Partition));
             before = [.. _threads.Values];
@@ -161,6 +193,7 @@ internal sealed class ReplicaFetcherManager : IDisposable
                     _failed.Add(partition);   // its log has failed, and has said so
                 }
             }
+            Release();
         }
         before.ForEach(t => t.Dispose());
     }

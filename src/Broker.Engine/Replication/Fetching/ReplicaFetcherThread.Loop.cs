@@ -55,7 +55,7 @@ internal sealed partial class ReplicaFetcherThread
 
     private async Task StepAsync(Dialer dialer)
     {
-        if (Count == 0)
+        if (HasNothingToSend)
         {
             await WaitAsync(dialer, _options.BackoffMs).ConfigureAwait(false);
             return;

@@ -28,6 +28,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
     private volatile BlockingConnection? _connection;
     private volatile bool _stopping;
     private volatile bool _isUnreachable;
+    private volatile bool _isHeld;
     private long _requests;
     private long _bytes;
 
@@ -135,6 +136,17 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
         }
     }
 
+    /// <summary>Sends nothing until <see cref="Release"/>; what has been sent is waited for and taken in.</summary>
+    public void Hold() => _isHeld = true;
+
+    public void Release()
+    {
+        _isHeld = false;
+        Wake();
+    }
+
+    private bool HasNothingToSend => _isHeld || Count == 0;
+
     /// <summary>The picture of the cluster has changed: the leader may be reachable now.</summary>
     public void Hurry()
     {
@@ -171,7 +183,7 @@ internal sealed partial class ReplicaFetcherThread : IDisposable
 
     private void Step()
     {
-        if (Count == 0)
+        if (HasNothingToSend)
         {
             _wake.WaitOne(_options.BackoffMs);
             return;
