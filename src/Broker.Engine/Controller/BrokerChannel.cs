@@ -70,6 +70,19 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         }));
     }
 
+    /// <summary>Completes when everything sent until now is answered; never when the broker goes before that.</summary>
+    public Task WhenAnswered()
+    {
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Increment(ref _queued);
+        _requests.Writer.TryWrite(new Queued(Stopwatch.GetTimestamp(), (_, _) =>
+        {
+            answered.TrySetResult();
+            return Task.CompletedTask;
+        }));
+        return answered.Task;
+    }
+
     private sealed record Queued(long At, Func<PeerConnection, CancellationToken, Task> Request)
     {
         public bool Tried { get; set; }

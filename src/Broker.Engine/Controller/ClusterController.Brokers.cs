@@ -9,6 +9,9 @@ namespace Broker.Engine.Controller;
 /// <summary>Brokers that come, go, come back, and shut down.</summary>
 internal sealed partial class ClusterController
 {
+    /// <summary>How long brokers have to hear who leads instead of one that stops.</summary>
+    private static readonly TimeSpan s_handOver = TimeSpan.FromMilliseconds(500);
+
     private async Task ReadBrokersAsync()
     {
         Dictionary<int, BrokerRegistration> live = await LiveBrokersAsync().ConfigureAwait(false);
@@ -172,10 +175,25 @@ internal sealed partial class ClusterController
     private bool HasDisk(ControlledPartition partition, int broker) =>
         !_offline.TryGetValue(broker, out HashSet<ControlledPartition>? lost) || !lost.Contains(partition);
 
-    /// <summary>Takes its leaderships from a broker that is about to stop.</summary>
-    public Task<ControlledShutdownResponse> ShutDownAsync(ControlledShutdownRequest request) => AskAsync(
-        ControllerActivity.ControlledShutdown, () => ShutDownBrokerAsync(request),
-        static () => new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController });
+    /// <summary>Takes its leaderships from a broker that is about to stop. It is answered when every broker has been told, or a
+    /// moment has passed: one that stops at once would leave clients with the leaders of before, all the more where it is the
+    /// controller that stops.</summary>
+    public async Task<ControlledShutdownResponse> ShutDownAsync(ControlledShutdownRequest request)
+    {
+        Task told = Task.CompletedTask;
+        ControlledShutdownResponse response = await AskAsync(
+            ControllerActivity.ControlledShutdown,
+            async () =>
+            {
+                ControlledShutdownResponse answer = await ShutDownBrokerAsync(request).ConfigureAwait(false);
+                told = Task.WhenAny(
+                    Task.WhenAll(_channels.Values.Select(c => c.WhenAnswered())), Task.Delay(s_handOver, _time, Stopping));
+                return answer;
+            },
+            static () => new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController }).ConfigureAwait(false);
+        await told.ConfigureAwait(false);
+        return response;
+    }
 
     private async Task<ControlledShutdownResponse> ShutDownBrokerAsync(ControlledShutdownRequest request)
     {

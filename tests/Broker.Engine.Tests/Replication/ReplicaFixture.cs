@@ -59,11 +59,12 @@ internal sealed class ReplicaFixture : IDisposable
     public PartitionRole Role => Partition.Role;
 
     /// <summary>The controller gives a role.</summary>
-    public ErrorCode Give(int leader, int leaderEpoch, int[] isr, int[]? replicas = null, int partitionEpoch = 0)
+    public ErrorCode Give(int leader, int leaderEpoch, int[] isr, int[]? replicas = null, int partitionEpoch = 0, int partition = 0)
     {
         var topic = new LeaderAndIsrRequest.LeaderAndIsrTopicState { TopicName = "t", TopicId = s_topicId };
         var state = new LeaderAndIsrRequest.LeaderAndIsrPartitionState
         {
+            PartitionIndex = partition,
             Leader = leader,
             LeaderEpoch = leaderEpoch,
             PartitionEpoch = partitionEpoch,

@@ -55,6 +55,7 @@ internal sealed partial class ReplicaFetcher
         Sort();
         bool allHaveIds = true;
         bool exceeded = Quota?.IsExceeded ?? false;
+        long waitMs = _options.WaitMaxMs;
         foreach (FetchedPartition one in _order)
         {
             // One that has caught up is in sync, and stays so.
@@ -68,6 +69,11 @@ internal sealed partial class ReplicaFetcher
             {
                 one.AskedOffset = -1;
                 Forget(one);
+                if (one.DelayedUntilMs > now)
+                {
+                    // Its pause must not become as long as a long poll for the others.
+                    waitMs = Math.Min(waitMs, one.DelayedUntilMs - now);
+                }
             }
         }
         if (_asked.Count == 0)
@@ -81,7 +87,7 @@ internal sealed partial class ReplicaFetcher
             EndSession();
             _sessionById = byId;
         }
-        BuildHeader();
+        BuildHeader((int)waitMs);
         FetchRequest.FetchTopic? topic = null;
         HostedTopic? last = null;
         foreach (FetchedPartition one in _asked)
@@ -102,12 +108,12 @@ internal sealed partial class ReplicaFetcher
         return true;
     }
 
-    private void BuildHeader()
+    private void BuildHeader(int waitMs)
     {
         Fetch.ReplicaId = FetchVersion >= ReplicaStateVersion ? -1 : _options.BrokerId;
         Fetch.ReplicaState = FetchVersion < ReplicaStateVersion ? null
             : new FetchRequest.ReplicaStateData { ReplicaId = _options.BrokerId, ReplicaEpoch = _brokerEpoch() };
-        Fetch.MaxWaitMs = _options.WaitMaxMs;
+        Fetch.MaxWaitMs = waitMs;
         Fetch.MinBytes = _options.BytesMin;
         Fetch.MaxBytes = _options.ResponseBytesMax;
         Fetch.SessionId = _sessionId;
