@@ -24,7 +24,7 @@ internal sealed partial class BrokerServer
         Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets, initialMs);
         Every(
             config.Long("replica.high.watermark.checkpoint.interval.ms"),
-            () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkOf(p)));
+            () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkToKeep(p)));
         Every(config.Long("replica.lag.time.max.ms") / 2, Replicas.ShrinkIsrs);
         Every(config.Long("log.flush.scheduler.interval.ms"), Logs.FlushDirty, initialMs);
         Every(config.Long("offsets.retention.check.interval.ms"), Groups.ExpireOffsets);

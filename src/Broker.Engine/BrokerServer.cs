@@ -225,7 +225,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Logs.Moved = (from, to) =>
         {
             Cleaner.Moved(from, to);
-            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkOf);
+            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkToKeep);
         };
         Mover = new LogMover(Logs, $"broker-{Id}-log-mover", _environment.Time, _logger);
         Logs.MoveBegun = Mover.Wake;
