@@ -65,6 +65,10 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 {
                     LogIndexRebuilt(partition, bases[i]);
                 }
+                if (isUnflushed)
+                {
+                    epochs.ReadAnewFrom(bases[i]);   // all that follow are read too
+                }
                 producers.RemoveSnapshots(s => s > bases[i]);   // made anew behind it
                 LoadProducers(producers, segments, firstBase, bases[i]);
                 segment = Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut);

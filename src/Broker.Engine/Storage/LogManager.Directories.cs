@@ -42,6 +42,7 @@ internal sealed partial class LogManager
             FinishMoves();
             DropFailed();
             ThrowIfNoneWorks();
+            CorrectCheckpoints([.. Logs]);
         }
         catch (LogDirectoryException)
         {

@@ -167,6 +167,13 @@ internal sealed partial class PartitionLog
     /// <summary>A segment's first batch: its indexes, and the epoch that the batch may have begun, get their files.</summary>
     private void BeginFiles() => InBackground(() =>
     {
+        lock (_names)
+        {
+            if (!_closed)
+            {
+                SyncIdentity();
+            }
+        }
         lock (_lock)
         {
             _isBeginning = false;
