@@ -121,6 +121,9 @@ internal sealed partial class LogManager
         }
     }
 
+    /// <summary>A segment's file could not be read as a response was sent from it.</summary>
+    public void ReadFailed(string file, IOException error) => TakeOffline(Path.GetDirectoryName(Path.GetDirectoryName(file))!, error);
+
     /// <summary>Reads a file of each directory that is in service.</summary>
     public void ReadEach<T>(Func<LogDirectory, T> read, Action<LogDirectory, T> take)
     {

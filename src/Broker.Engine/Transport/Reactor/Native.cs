@@ -54,6 +54,16 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getrlimit(int resource, nuint* limits);
 
+    private const int Enxio = 6;
+    private const int Eio = 5;
+    private const int Enodev = 19;
+    private const int Ebadmsg = 74;
+    private const int Estale = 116;
+    private const int Euclean = 117;
+
+    /// <summary>Whether an error of sendfile says that the file cannot be read, and nothing of the socket.</summary>
+    public static bool IsOfAFile(int error) => error is Eio or Enxio or Enodev or Ebadmsg or Estale or Euclean;
+
     private const int RlimitNofile = 7;
 
     /// <summary>How many descriptors the process may have (ulimit -n); none, when that is not known.</summary>
