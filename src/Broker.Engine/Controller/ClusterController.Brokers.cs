@@ -130,7 +130,7 @@ internal sealed partial class ClusterController
         var batch = new ControllerBatch();
         foreach (int id in newcomers)
         {
-            batch.Welcome(id);
+            batch.Welcome(id, isAll: _unreadable.Count == 0);
         }
         if (gone.Count > 0)
         {

@@ -32,7 +32,9 @@ internal sealed partial class ClusterController
                 answers.Partitions.Add(answer);
                 if (known?.Partitions.GetValueOrDefault(partition.PartitionIndex) is not { State: { } state } found)
                 {
-                    answer.ErrorCode = known is null && version >= 2 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
+                    // One that cannot be read may be meant: the leader asks again.
+                    answer.ErrorCode = _unreadable.Count > 0 ? ErrorCode.UnknownServerError
+                        : known is null && version >= 2 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
                     continue;
                 }
                 (answer.ErrorCode, PartitionStateNode? next) = AlterPartitionRules.Check(

@@ -251,6 +251,11 @@ internal sealed partial class ClusterController : IAsyncDisposable
             watch.Dispose();
         }
         _brokerWatches.Clear();
+        foreach (IDisposable watch in _unreadable.Values)
+        {
+            watch.Dispose();
+        }
+        _unreadable.Clear();
         foreach (ControlledTopic topic in _topics.Values)
         {
             topic.Watch.Dispose();

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using Broker.Engine.Controller;
 using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
@@ -24,11 +23,37 @@ public sealed class ControllerFaultTests
         int before = await EpochAsync(session);
         string unreadable = $"{ClusterPaths.BrokerIds}/77";
 
-        await session.CreateAsync(unreadable, Encoding.ASCII.GetBytes("no broker"), CreateMode.Persistent, Token);
+        await session.CreateAsync(unreadable, "no broker"u8.ToArray(), CreateMode.Persistent, Token);
 
         await ReplicatedCluster.UntilAsync(() => EpochAsync(session).Result > before);
         await session.DeleteAsync(unreadable, CoordinationOperation.AnyVersion, Token);
         await cluster.NewReplicatedTopicAsync(2, replicas: 2);   // one controller knows all there is
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Topic_ThatCannotBeRead_KeepsItsLogsAndHoldsNobodyUp(bool isState)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, replicas: 2);
+        await (await cluster.ConnectAsync(cluster.LeaderOf(topic))).ProduceAsync(topic, Calls.Batch(10));
+        string path = isState ? ClusterPaths.PartitionState(topic.Name, 0) : ClusterPaths.Topic(topic.Name);
+        BrokerServer controller = cluster.Brokers.Single(b => b.Server!.Membership.Controller!.IsActive).Server!;
+        ICoordinationSession session = cluster.Server(1 - controller.Id).Membership.Session;
+        byte[] before = (await session.GetAsync(path, Token)).Data.ToArray();
+        await session.SetAsync(path, "garbage"u8.ToArray(), CoordinationOperation.AnyVersion, Token);
+
+        await cluster.Brokers[controller.Id].StopAsync();
+        await cluster.Brokers[controller.Id].StartAsync(Token);   // a newcomer to a controller that knows nothing of the topic
+
+        await cluster.NewReplicatedTopicAsync(1, replicas: 2);
+        Assert.Equal(10, cluster.Server(controller.Id).Logs.Find(new TopicPartition(topic.Name, 0))!.LogEndOffset);
+        await session.SetAsync(path, before, CoordinationOperation.AnyVersion, Token);
+        byte[] node = (await session.GetAsync(ClusterPaths.Topic(topic.Name), Token)).Data.ToArray();
+        await session.SetAsync(ClusterPaths.Topic(topic.Name), node, CoordinationOperation.AnyVersion, Token);   // the controller looks again
+        await cluster.UntilInSyncAsync(topic, 2);
+        Assert.Equal(10, cluster.LeaderPartition(topic)!.Log.LogEndOffset);
     }
 
     [Fact]
