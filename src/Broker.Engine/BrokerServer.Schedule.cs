@@ -20,7 +20,14 @@ internal sealed partial class BrokerServer
         });
         Every(
             config.Long("log.retention.check.interval.ms"), () => Logs.DeleteOldSegments(Replicas.HighWatermarkOf), initialMs);
-        Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints, initialMs);
+        Every(
+            config.Long("log.flush.offset.checkpoint.interval.ms"),
+            () =>
+            {
+                Logs.CheckpointRecoveryPoints();
+                Logs.SyncIdentities();
+            },
+            initialMs);
         Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets, initialMs);
         Every(
             config.Long("replica.high.watermark.checkpoint.interval.ms"),

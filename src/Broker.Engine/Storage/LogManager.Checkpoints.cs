@@ -10,6 +10,16 @@ internal sealed partial class LogManager
 
     private readonly Lock _checkpointing = new();
 
+    /// <summary>Syncs the topic ids of logs that have records since a short time: not as they are made, for there may be many at
+    /// once.</summary>
+    public void SyncIdentities()
+    {
+        foreach (PartitionLog log in LogsAndFutures)
+        {
+            log.SyncIdentityInBackground();
+        }
+    }
+
     /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
     public void CheckpointRecoveryPoints() => Checkpoint(
         LogsAndFutures, d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true, (l, offset) => l.CheckpointedRecoveryPoint = offset);

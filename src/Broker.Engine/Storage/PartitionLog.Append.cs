@@ -167,13 +167,6 @@ internal sealed partial class PartitionLog
     /// <summary>A segment's first batch: its indexes, and the epoch that the batch may have begun, get their files.</summary>
     private void BeginFiles() => InBackground(() =>
     {
-        lock (_names)
-        {
-            if (!_closed)
-            {
-                SyncIdentity();
-            }
-        }
         lock (_lock)
         {
             _isBeginning = false;
@@ -185,6 +178,24 @@ internal sealed partial class PartitionLog
             }
         }
     });
+
+    /// <summary>Makes the file that says whose log it is survive a power failure, once there are records.</summary>
+    internal void SyncIdentityInBackground()
+    {
+        if (_isIdentityUnsynced && LogEndOffset > LogStartOffset)
+        {
+            InBackground(() =>
+            {
+                lock (_names)
+                {
+                    if (!_closed)
+                    {
+                        SyncIdentity();
+                    }
+                }
+            });
+        }
+    }
 
     internal void FlushInBackground() => InBackground(Flush);
 

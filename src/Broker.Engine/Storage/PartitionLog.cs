@@ -179,10 +179,6 @@ internal sealed partial class PartitionLog : IDisposable
     {
         TopicId = topicId;
         _isIdentityUnsynced = true;
-        if (_logEndOffset > _logStartOffset)
-        {
-            _background.Run(_beginFiles);   // it has records already
-        }
     }
 
     /// <summary>Makes the small files survive a power failure that records below the recovery point are not read for. Not once the

@@ -162,6 +162,23 @@ public sealed class CutDurabilityTests
     }
 
     [Fact]
+    public void LogWithRecords_AfterAWhile_KnowsItsTopicThoughNothingWasFlushed()
+    {
+        LogManager manager = Open(_disk);
+        PartitionLog log = manager.GetOrCreate(s_partition, s_topic);
+        Append(log, 2);
+
+        manager.SyncIdentities();
+
+        Assert.Equal(0, log.RecoveryPoint);
+        for (int seed = 0; seed < Seeds; seed++)
+        {
+            Assert.Equal(s_topic, Open(_disk.LosePower(new Random(seed))).Find(s_partition)!.TopicId);
+            _background.Discard();
+        }
+    }
+
+    [Fact]
     public void FlushedLog_AfterAPowerFailure_KnowsItsTopicAndItsEpochs()
     {
         LogManager manager = Open(_disk);
@@ -202,6 +219,24 @@ public sealed class CutDurabilityTests
 
         Assert.Equal([new EpochEntry(4, 0), new EpochEntry(6, 8), new EpochEntry(8, 12)], epochs);
         Assert.Equal(epochs, again.Epochs.Entries);
+    }
+
+    [Fact]
+    public void CleanStop_WhoseEpochCheckpointIsLost_FindsTheEpochsInTheLog()
+    {
+        LogManager manager = Open(_disk);
+        PartitionLog log = manager.GetOrCreate(s_partition, s_topic);
+        Append(log, 8, epoch: 4);
+        Append(log, 8, epoch: 6);
+        EpochEntry[] epochs = [.. log.Epochs.Entries];
+        manager.CloseCleanly(1, _ => null);
+        _disk.Delete("/logs/t-0/leader-epoch-checkpoint");
+
+        PartitionLog again = Open(_disk.Crash()).Find(s_partition)!;
+
+        Assert.Equal(2, epochs.Length);
+        Assert.Equal(epochs, again.Epochs.Entries);
+        Assert.Equal(16, again.LogEndOffset);
     }
 
     [Fact]
