@@ -20,11 +20,18 @@ internal sealed partial class BrokerServer
         });
         Every(
             config.Long("log.retention.check.interval.ms"), () => Logs.DeleteOldSegments(Replicas.HighWatermarkOf), initialMs);
-        Every(config.Long("log.flush.offset.checkpoint.interval.ms"), Logs.CheckpointRecoveryPoints, initialMs);
+        Every(
+            config.Long("log.flush.offset.checkpoint.interval.ms"),
+            () =>
+            {
+                Logs.CheckpointRecoveryPoints();
+                Logs.SyncIdentities();
+            },
+            initialMs);
         Every(config.Long("log.flush.start.offset.checkpoint.interval.ms"), Logs.CheckpointLogStartOffsets, initialMs);
         Every(
             config.Long("replica.high.watermark.checkpoint.interval.ms"),
-            () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkOf(p)));
+            () => Logs.CheckpointHighWatermarks(p => Replicas.HighWatermarkToKeep(p)));
         Every(config.Long("replica.lag.time.max.ms") / 2, Replicas.ShrinkIsrs);
         Every(config.Long("log.flush.scheduler.interval.ms"), Logs.FlushDirty, initialMs);
         Every(config.Long("offsets.retention.check.interval.ms"), Groups.ExpireOffsets);

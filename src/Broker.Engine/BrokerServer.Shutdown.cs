@@ -29,7 +29,7 @@ internal sealed partial class BrokerServer
         await EndThreadsAsync().ConfigureAwait(false);
         if (_opened)
         {
-            Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkOf(p));
+            Logs.CloseCleanly(epoch, p => Replicas.HighWatermarkToKeep(p));
         }
         else
         {

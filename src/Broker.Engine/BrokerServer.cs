@@ -90,7 +90,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             _logOptions, environment.Disk, topic => Config.LogConfigOf(topic), Clock, _background, _random, _logger);
         _background.Logs = Logs;
         _listeners = ListenerConfig.Read(config);
-        TransportOptions options = TransportSetup.Options(config, _listeners);
+        TransportOptions options = TransportSetup.Options(config, _listeners) with { ReadFailed = Logs.ReadFailed };
         Transport = environment.NewTransport is { } make ? make(options, Clock)
             : OperatingSystem.IsLinux() && !environment.PortableTransport
             ? new ReactorTransport(options, Clock, _logger) : new SocketTransport(options, Clock, _logger);
@@ -225,7 +225,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Logs.Moved = (from, to) =>
         {
             Cleaner.Moved(from, to);
-            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkOf);
+            Logs.CheckpointHighWatermarks(Replicas.HighWatermarkToKeep);
         };
         Mover = new LogMover(Logs, $"broker-{Id}-log-mover", _environment.Time, _logger);
         Logs.MoveBegun = Mover.Wake;

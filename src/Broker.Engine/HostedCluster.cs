@@ -22,6 +22,8 @@ public sealed class HostedCluster : IAsyncDisposable
     /// <summary>How long the start waits for the brokers to see each other, milliseconds; it goes on all the same then.</summary>
     private const long SeesAllWaitMs = 10_000;
 
+    private static readonly TimeSpan s_idleFilesPeriod = TimeSpan.FromMinutes(1);
+
     private readonly IReadOnlyList<BrokerConfig> _configs;
     private readonly string _dataDirectory;
     private readonly TimeProvider _time;
@@ -32,6 +34,7 @@ public sealed class HostedCluster : IAsyncDisposable
     private readonly ZooKeeperOptions? _ensemble;
     private ICoordinationStore? _store;
     private TreeServer? _served;
+    private ITimer? _idleFiles;
     private HostedBroker[] _brokers = [];
 
     private HostedCluster(
@@ -93,6 +96,7 @@ public sealed class HostedCluster : IAsyncDisposable
         ILogger logger = _loggers.CreateLogger("Cluster");
         try
         {
+            _idleFiles = _time.CreateTimer(_ => _disk.CloseIdleFiles(), null, s_idleFilesPeriod, s_idleFilesPeriod);
             _store = OpenStore(logger);
             ServeTree(logger);
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
@@ -195,6 +199,10 @@ public sealed class HostedCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync().ConfigureAwait(false);
+        if (_idleFiles is not null)
+        {
+            await _idleFiles.DisposeAsync().ConfigureAwait(false);
+        }
         if (_served is not null)
         {
             await _served.DisposeAsync().ConfigureAwait(false);

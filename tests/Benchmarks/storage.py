@@ -25,6 +25,7 @@ import time
 from compare import KAFKA, OURS, Bench, go_first, log, median_of, wait_for
 from storage_log import LogRows
 
+SERVED_SECS_MAX = 300   # a broker that does not serve by then does not
 ROWS = ["append", "read", "lookup", "cold", "roll", "flush", "recovery", "compaction", "open"]
 
 
@@ -176,12 +177,15 @@ class Storage(LogRows):
         return {"served s": took, "CPU s": cpu, "RSS MiB": after["rss"], "rest CPU %": (after["cpu"] - before["cpu"]) / 15 * 100}
 
     def until_served(self, names):
+        deadline = time.monotonic() + SERVED_SECS_MAX
         for n in names:
             while True:
                 try:
                     self.kwire.offsets(self.boot, n)
                     break
                 except (self.kwire.KafkaError, OSError):
+                    if self.broker.poll() is not None or time.monotonic() > deadline:
+                        raise
                     time.sleep(0.02)
 
 
@@ -218,8 +222,9 @@ def main():
     try:
         for row in rows:
             for name in names:
-                log(f"== {row} {name}")
+                began = time.monotonic()
                 results[name][row] = median_of([getattr(storage, row)(name) for _ in range(args.rounds)])
+                log(f"== {row} {name}: {time.monotonic() - began:.0f} s")
     finally:
         if storage.broker and storage.broker.poll() is None:
             storage.stop(signal.SIGKILL)

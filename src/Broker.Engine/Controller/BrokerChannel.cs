@@ -20,12 +20,13 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         Channel.CreateUnbounded<Queued>(new UnboundedChannelOptions { SingleReader = true });
 
     private readonly CancellationTokenSource _stopping = new();
-    private readonly BrokerEndpoint _endpoint;
     private readonly TimeSpan _timeout;
     private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly Task _running;
+    private volatile BrokerImage _broker;
     private PeerConnection? _connection;
+    private BrokerEndpoint? _connectedTo;
     private int _queued;
 
     /// <param name="broker">Whom to talk to.</param>
@@ -35,9 +36,8 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     /// <param name="logger">The controller's log.</param>
     public BrokerChannel(BrokerImage broker, long epoch, TimeSpan timeout, Dialer dialer, ILogger logger)
     {
-        Broker = broker;
+        _broker = broker;
         Epoch = epoch;
-        _endpoint = broker.Endpoints[0];
         _timeout = timeout;
         _dialer = dialer;
         _logger = logger;
@@ -45,7 +45,12 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    public BrokerImage Broker { get; }
+    /// <summary>The broker; where it is reached may change, and the next request goes there.</summary>
+    public BrokerImage Broker
+    {
+        get => _broker;
+        set => _broker = value;
+    }
 
     public long Epoch { get; }
 
@@ -127,22 +132,33 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     {
         using var late = new CancellationTokenSource(_timeout, _dialer.Time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, late.Token);
+        BrokerEndpoint endpoint = _broker.Endpoints[0];
         try
         {
+            if (endpoint != _connectedTo)
+            {
+                await DisconnectAsync().ConfigureAwait(false);
+            }
             _connection ??= await PeerConnection.ConnectAsync(
-                _dialer, _endpoint, "controller", _timeout, limit.Token).ConfigureAwait(false);
+                _dialer, endpoint, "controller", _timeout, limit.Token).ConfigureAwait(false);
+            _connectedTo = endpoint;
             await request(_connection, limit.Token).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is IOException || (e is OperationCanceledException && !_stopping.IsCancellationRequested))
         {
-            LogRetry(Broker.Id, _endpoint.Host, _endpoint.Port, e.Message);
-            if (_connection is not null)
-            {
-                await _connection.DisposeAsync().ConfigureAwait(false);
-                _connection = null;
-            }
+            LogRetry(Broker.Id, endpoint.Host, endpoint.Port, e.Message);
+            await DisconnectAsync().ConfigureAwait(false);
             return false;
+        }
+    }
+
+    private async Task DisconnectAsync()
+    {
+        if (_connection is { } connection)
+        {
+            _connection = null;
+            await connection.DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -150,10 +166,7 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
-        if (_connection is not null)
-        {
-            await _connection.DisposeAsync().ConfigureAwait(false);
-        }
+        await DisconnectAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
 

@@ -19,6 +19,7 @@ internal sealed partial class ClusterController
         HashSet<int> bounced =
             [.. _channels.Values.Where(c => live.TryGetValue(c.Broker.Id, out var now) && now.Epoch != c.Epoch).Select(c => c.Broker.Id)];
         HashSet<int> newcomers = [.. live.Keys.Where(id => !_channels.ContainsKey(id)), .. bounced];
+        bool isModified = TakeModified(live);
         foreach (int id in gone.Concat(bounced))
         {
             BrokerChannel channel = _channels[id];
@@ -38,12 +39,36 @@ internal sealed partial class ClusterController
         {
             await TakeInAsync(gone, bounced, newcomers).ConfigureAwait(false);
         }
+        if (isModified)
+        {
+            var batch = new ControllerBatch();
+            batch.Brokers();
+            batch.Send(NewSender());
+        }
+    }
+
+    /// <summary>Brokers of the same life that say now that they are reached elsewhere (Kafka: BrokerModifications).</summary>
+    private bool TakeModified(Dictionary<int, BrokerRegistration> live)
+    {
+        bool isModified = false;
+        foreach (BrokerChannel channel in _channels.Values)
+        {
+            if (live.TryGetValue(channel.Broker.Id, out BrokerRegistration? now) && now.Epoch == channel.Epoch
+                && (now.Broker.Rack != channel.Broker.Rack || !now.Broker.Endpoints.SequenceEqual(channel.Broker.Endpoints)))
+            {
+                channel.Broker = now.Broker;
+                LogBrokerModified(now.Broker.Id, string.Join(',', now.Broker.Endpoints.Select(e => $"{e.Listener}://{e.Host}:{e.Port}")));
+                isModified = true;
+            }
+        }
+        return isModified;
     }
 
     private async Task<Dictionary<int, BrokerRegistration>> LiveBrokersAsync()
     {
         ChildrenResult ids = await _session.GetChildrenAsync(ClusterPaths.BrokerIds, Stopping).ConfigureAwait(false);
         ids.Error.ThrowIfFailed(ClusterPaths.BrokerIds);
+        await WatchBrokersAsync(ids.Children).ConfigureAwait(false);
         GetResult[] nodes = await GetAllAsync([.. ids.Children.Select(name => $"{ClusterPaths.BrokerIds}/{name}")]).ConfigureAwait(false);
         var live = new Dictionary<int, BrokerRegistration>();
         for (int i = 0; i < nodes.Length; i++)
@@ -59,6 +84,30 @@ internal sealed partial class ClusterController
             }
         }
         return live;
+    }
+
+    /// <summary>Registrations may change while they last: each is watched as long as it is there.</summary>
+    private async Task WatchBrokersAsync(IReadOnlyList<string> names)
+    {
+        foreach (string gone in _brokerWatches.Keys.Except(names).ToArray())
+        {
+            _brokerWatches.Remove(gone, out IDisposable? watch);
+            watch!.Dispose();
+        }
+        int epoch = _epoch;
+        foreach (string name in names.Where(n => !_brokerWatches.ContainsKey(n)))
+        {
+            _brokerWatches[name] = await _session.WatchAsync(
+                $"{ClusterPaths.BrokerIds}/{name}", WatchKinds.Node,
+                e =>
+                {
+                    if (e.Kind is WatchEventKind.DataChanged or WatchEventKind.Resynchronize)
+                    {
+                        Post(ControllerActivity.BrokerChange, () => IsCurrent(epoch) ? ReadBrokersAsync() : Task.CompletedTask);
+                    }
+                },
+                Stopping).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Finds leaders for what brokers that went had led, and for what those that came can lead, and tells everyone.</summary>
@@ -84,7 +133,7 @@ internal sealed partial class ClusterController
         var batch = new ControllerBatch();
         foreach (int id in newcomers)
         {
-            batch.Welcome(id);
+            batch.Welcome(id, isAll: _unreadable.Count == 0);
         }
         if (gone.Count > 0)
         {
@@ -124,15 +173,16 @@ internal sealed partial class ClusterController
         var unclean = new Dictionary<ControlledTopic, bool>();
         foreach (ControlledPartition partition in partitions)
         {
-            bool IsOnlineNow(int broker) => IsOnline(partition, broker);
             if (partition.State is not { } state)
             {
-                if (LeaderElection.First(partition.Replicas, IsOnlineNow) is { } first)
+                if (LeaderElection.First(partition.Replicas, r => IsOnline(partition, r)) is { } first)
                 {
                     changes.Add((partition, first));
                 }
                 continue;
             }
+            bool stays = StillLeads(partition, state) && wasAway?.Invoke(partition, state.Leader) != true;
+            bool IsOnlineNow(int broker) => IsOnline(partition, broker) || (stays && broker == state.Leader);
             PartitionStateNode? next = wasAway is null ? null
                 : LeaderElection.Offline(partition.Replicas, state, r => !wasAway(partition, r) && IsOnlineNow(r), allowUnclean: false);
             bool allow = false;
@@ -172,6 +222,11 @@ internal sealed partial class ClusterController
     private bool IsOnline(ControlledPartition partition, int broker) =>
         _channels.ContainsKey(broker) && !_shuttingDown.Contains(broker) && HasDisk(partition, broker);
 
+    /// <summary>Whether a leader that shuts down has nobody to hand over to yet: it goes on leading until it is gone.</summary>
+    private bool StillLeads(ControlledPartition partition, PartitionStateNode state) =>
+        _shuttingDown.Contains(state.Leader) && _channels.ContainsKey(state.Leader) && HasDisk(partition, state.Leader)
+        && !state.InSyncReplicas.Any(r => IsOnline(partition, r));
+
     private bool HasDisk(ControlledPartition partition, int broker) =>
         !_offline.TryGetValue(broker, out HashSet<ControlledPartition>? lost) || !lost.Contains(partition);
 
@@ -190,7 +245,7 @@ internal sealed partial class ClusterController
                     Task.WhenAll(_channels.Values.Select(c => c.WhenAnswered())), Task.Delay(s_handOver, _time, Stopping));
                 return answer;
             },
-            static () => new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController }).ConfigureAwait(false);
+            static error => new ControlledShutdownResponse { ErrorCode = error }).ConfigureAwait(false);
         await told.ConfigureAwait(false);
         return response;
     }
@@ -207,7 +262,7 @@ internal sealed partial class ClusterController
             return new ControlledShutdownResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
         }
         LogShuttingDown(id);
-        _shuttingDown.Add(id);
+        _hasActed |= _shuttingDown.Add(id);
         List<ControlledPartition> here =
             [.. Shown().SelectMany(t => t.Partitions.Values).Where(p => p.State is not null && p.Replicas.Length > 1 && p.Replicas.Contains(id))];
         var batch = new ControllerBatch();
@@ -238,6 +293,9 @@ internal sealed partial class ClusterController
 
     [LoggerMessage(7020, LogLevel.Information, "broker {Id} is here, epoch {Epoch}", EventName = "BrokerHere")]
     private partial void LogBrokerHere(int id, long epoch);
+
+    [LoggerMessage(7024, LogLevel.Information, "broker {Id} is reached at {Endpoints} now", EventName = "BrokerModified")]
+    private partial void LogBrokerModified(int id, string endpoints);
 
     [LoggerMessage(7021, LogLevel.Information, "broker {Id} is gone", EventName = "BrokerGone")]
     private partial void LogBrokerGone(int id);

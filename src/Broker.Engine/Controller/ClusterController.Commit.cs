@@ -46,7 +46,7 @@ internal sealed partial class ClusterController
             foreach ((ControlledPartition Partition, PartitionStateNode State)[] some in changes.Chunk(ChangesPerMulti))
             {
                 StateTransaction transaction = await BuildAsync(some, parents).ConfigureAwait(false);
-                under.Add((transaction, _session.MultiAsync(transaction.Operations, Stopping).AsTask()));
+                under.Add((transaction, WriteAsync(transaction.Operations).AsTask()));
             }
             var again = new List<(ControlledPartition, PartitionStateNode)>();
             foreach ((StateTransaction transaction, Task<MultiResult> running) in under)

@@ -28,6 +28,10 @@ internal sealed partial class ClusterController
                     await BringOnlineAsync(added).ConfigureAwait(false);   // it stays
                 }
             }
+            if (_unreadable.ContainsKey(name))
+            {
+                continue;
+            }
             if (!_topics.TryGetValue(name, out ControlledTopic? topic) || !_setup.DeletesTopics())
             {
                 _deleting.Remove(name);

@@ -22,7 +22,7 @@ internal sealed partial class ClusterController
     /// <summary>Elects preferred or unclean leaders, as a client asks.</summary>
     public Task<ElectLeadersResponse> ElectAsync(ElectLeadersRequest request) => AskAsync(
         ControllerActivity.ManualLeaderBalance, () => ElectAskedAsync(request),
-        static () => new ElectLeadersResponse { ErrorCode = ErrorCode.NotController });
+        static error => new ElectLeadersResponse { ErrorCode = error });
 
     private async Task<ElectLeadersResponse> ElectAskedAsync(ElectLeadersRequest request)
     {

@@ -11,11 +11,11 @@ internal sealed partial class ClusterController
     /// <summary>Changes the in-sync replicas of partitions as their leader asks.</summary>
     public Task<AlterPartitionResponse> AlterPartitionAsync(AlterPartitionRequest request, short version) => AskAsync(
         ControllerActivity.IsrChange, () => AlterAsync(request, version),
-        static () => new AlterPartitionResponse { ErrorCode = ErrorCode.NotController });
+        static error => new AlterPartitionResponse { ErrorCode = error });
 
     private async Task<AlterPartitionResponse> AlterAsync(AlterPartitionRequest request, short version)
     {
-        if (EpochOf(request.BrokerId) != request.BrokerEpoch)
+        if (_channels.GetValueOrDefault(request.BrokerId)?.Epoch != request.BrokerEpoch)
         {
             return new AlterPartitionResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
         }
@@ -32,11 +32,14 @@ internal sealed partial class ClusterController
                 answers.Partitions.Add(answer);
                 if (known?.Partitions.GetValueOrDefault(partition.PartitionIndex) is not { State: { } state } found)
                 {
-                    answer.ErrorCode = known is null && version >= 2 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
+                    // One that cannot be read may be meant: the leader asks again.
+                    answer.ErrorCode = _unreadable.Count > 0 ? ErrorCode.UnknownServerError
+                        : known is null && version >= 2 ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition;
                     continue;
                 }
                 (answer.ErrorCode, PartitionStateNode? next) = AlterPartitionRules.Check(
-                    request.BrokerId, found.Replicas, state, partition, version, EpochOf);
+                    request.BrokerId, found.Replicas, state, partition, version,
+                    r => r == request.BrokerId ? request.BrokerEpoch : EpochOf(r));
                 if (answer.ErrorCode == ErrorCode.None)
                 {
                     asked.Add((answer, found));

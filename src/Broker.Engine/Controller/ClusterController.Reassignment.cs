@@ -16,7 +16,7 @@ internal sealed partial class ClusterController
     /// <summary>Begins, changes or cancels reassignments.</summary>
     public Task<AlterPartitionReassignmentsResponse> ReassignAsync(AlterPartitionReassignmentsRequest request) => AskAsync(
         ControllerActivity.AlterPartitionReassignment, () => ReassignAskedAsync(request),
-        static () => new AlterPartitionReassignmentsResponse { ErrorCode = ErrorCode.NotController, ErrorMessage = null });
+        static error => new AlterPartitionReassignmentsResponse { ErrorCode = error, ErrorMessage = null });
 
     private async Task<AlterPartitionReassignmentsResponse> ReassignAskedAsync(AlterPartitionReassignmentsRequest request)
     {
@@ -63,7 +63,7 @@ internal sealed partial class ClusterController
     /// <summary>The reassignments under way.</summary>
     public Task<ListPartitionReassignmentsResponse> ListReassignmentsAsync(ListPartitionReassignmentsRequest request) => AskAsync(
         ControllerActivity.ListPartitionReassignment, () => Task.FromResult(ListReassignments(request)),
-        static () => new ListPartitionReassignmentsResponse { ErrorCode = ErrorCode.NotController, ErrorMessage = null });
+        static error => new ListPartitionReassignmentsResponse { ErrorCode = error, ErrorMessage = null });
 
     private ListPartitionReassignmentsResponse ListReassignments(ListPartitionReassignmentsRequest request)
     {
@@ -125,7 +125,9 @@ internal sealed partial class ClusterController
         foreach (ControlledPartition partition in partitions.Where(p => p.State is not null))
         {
             ImmutableArray<int> staying = IsThrough(partition) ? partition.Assignment.Target : partition.Replicas;
-            PartitionStateNode next = LeaderElection.Remain(staying, partition.State!, r => IsOnline(partition, r));
+            bool stays = StillLeads(partition, partition.State!);
+            PartitionStateNode next = LeaderElection.Remain(
+                staying, partition.State!, r => IsOnline(partition, r) || (stays && r == partition.State!.Leader));
             // Where nobody could lead, the replicas that are about to go are kept until somebody can.
             if (next.Leader != PartitionImage.NoLeader || !IsThrough(partition) || !partition.Assignment.IsBeingReassigned)
             {
@@ -214,12 +216,11 @@ internal sealed partial class ClusterController
             {
                 return;
             }
-            MultiResult written = await _session.MultiAsync(
+            MultiResult written = await WriteAsync(
                 [
                     CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion),
                     CoordinationOperation.Set(path, data, node.Stat.Version),
-                ],
-                Stopping).ConfigureAwait(false);
+                ]).ConfigureAwait(false);
             if (written.Error != CoordinationError.BadVersion || written.FailedIndex == 0)
             {
                 written.Error.ThrowIfFailed(path);

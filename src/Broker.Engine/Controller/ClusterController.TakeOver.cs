@@ -9,6 +9,10 @@ internal sealed partial class ClusterController
 {
     private async Task ElectAsync()
     {
+        if (_standsBack)
+        {
+            return;
+        }
         GetResult found = await _session.GetAsync(ClusterPaths.Controller, Stopping).ConfigureAwait(false);
         if (found.Error == CoordinationError.None)
         {

@@ -59,14 +59,13 @@ internal sealed partial class ClusterController
             {
                 return;
             }
-            MultiResult written = await _session.MultiAsync(
+            MultiResult written = await WriteAsync(
                 [
                     CoordinationOperation.Check(ClusterPaths.ControllerEpoch, _epochVersion),
                     left.Length == 0
                         ? CoordinationOperation.Delete(ClusterPaths.Reassignment, node.Stat.Version)
                         : CoordinationOperation.Set(ClusterPaths.Reassignment, ClusterJson.Reassignment(left), node.Stat.Version),
-                ],
-                Stopping).ConfigureAwait(false);
+                ]).ConfigureAwait(false);
             if (written.Error is not (CoordinationError.BadVersion or CoordinationError.NoNode) || written.FailedIndex == 0)
             {
                 written.Error.ThrowIfFailed(ClusterPaths.Reassignment);

@@ -7,6 +7,10 @@ namespace Broker.Engine.Controller;
 /// <summary>Topics that are made and grow.</summary>
 internal sealed partial class ClusterController
 {
+    /// <summary>Topics whose node, or a state below it, cannot be read, with the watches of their nodes: they stay as they are, and no
+    /// broker is told that it has heard of all there is.</summary>
+    private readonly Dictionary<string, IDisposable> _unreadable = new(StringComparer.Ordinal);
+
     /// <summary>Topics that clients see: those that are being deleted are hidden from the moment they are marked.</summary>
     private IEnumerable<ControlledTopic> Shown() => _topics.Values.Where(t => !_deleting.Contains(t.Name));
 
@@ -31,6 +35,10 @@ internal sealed partial class ClusterController
         {
             Forget(gone);   // taken out of the tree by hand
         }
+        foreach (string gone in _unreadable.Keys.Where(n => !there.Contains(n)).ToArray())
+        {
+            TakeWatch(gone)?.Dispose();
+        }
         await BringOnlineAsync(await ReadTopicsAsync([.. names.Children.Where(n => !_topics.ContainsKey(n))]).ConfigureAwait(false))
             .ConfigureAwait(false);
     }
@@ -46,7 +54,7 @@ internal sealed partial class ClusterController
 
     private async Task TopicChangedAsync(string name)
     {
-        if (_topics.ContainsKey(name) && !_deleting.Contains(name))
+        if ((_topics.ContainsKey(name) || _unreadable.ContainsKey(name)) && !_deleting.Contains(name))
         {
             await BringOnlineAsync(await ReadTopicsAsync([name]).ConfigureAwait(false)).ConfigureAwait(false);
         }
@@ -56,7 +64,7 @@ internal sealed partial class ClusterController
     private async Task<List<ControlledPartition>> ReadTopicsAsync(IReadOnlyList<string> names)
     {
         var watches = new Dictionary<string, Task<IDisposable>>(StringComparer.Ordinal);
-        foreach (string name in names.Where(n => !_topics.ContainsKey(n)))
+        foreach (string name in names.Where(n => !_topics.ContainsKey(n) && !_unreadable.ContainsKey(n)))
         {
             watches[name] = WatchTopicAsync(name).AsTask();
         }
@@ -66,30 +74,58 @@ internal sealed partial class ClusterController
         var added = new List<ControlledPartition>();
         for (int i = 0; i < names.Count; i++)
         {
-            IDisposable? watch = watches.TryGetValue(names[i], out Task<IDisposable>? made) ? await made.ConfigureAwait(false) : null;
+            IDisposable? watch = watches.TryGetValue(names[i], out Task<IDisposable>? made)
+                ? await made.ConfigureAwait(false) : TakeWatch(names[i]);
             if (nodes[i].Error != CoordinationError.None)
             {
                 watch?.Dispose();
                 ThrowUnlessGone(nodes[i].Error, ClusterPaths.Topic(names[i]));
                 continue;
             }
-            added.AddRange(await TakeTopicAsync(names[i], nodes[i], watch, states[i].Error == CoordinationError.None).ConfigureAwait(false));
+            if (ReadOr<TopicAssignment?>(nodes[i].Data, ClusterJson.ReadTopic, null) is { } assignment)
+            {
+                added.AddRange(await TakeTopicAsync(
+                    names[i], assignment, nodes[i], watch, states[i].Error == CoordinationError.None).ConfigureAwait(false));
+            }
+            else
+            {
+                LogTopicUnreadable(names[i]);
+                if (watch is not null)
+                {
+                    _unreadable[names[i]] = watch;
+                }
+            }
         }
+        await ReadStatesAsync(added).ConfigureAwait(false);
+        return added;
+    }
+
+    private IDisposable? TakeWatch(string unreadable) => _unreadable.Remove(unreadable, out IDisposable? watch) ? watch : null;
+
+    private async Task ReadStatesAsync(List<ControlledPartition> added)
+    {
         ControlledPartition[] known = [.. added.Where(p => p.Topic.HasStates)];
         GetResult[] found = await GetAllAsync([.. known.Select(p => ClusterPaths.PartitionState(p.Topic.Name, p.Index))]).ConfigureAwait(false);
         for (int i = 0; i < known.Length; i++)
         {
             ThrowUnlessGone(found[i].Error, ClusterPaths.PartitionState(known[i].Topic.Name, known[i].Index));
             known[i].State = found[i].Error == CoordinationError.None
-                ? ClusterJson.ReadPartitionState(found[i].Data, found[i].Stat.Version) : null;
+                ? ReadOr<PartitionStateNode?>(found[i].Data, data => ClusterJson.ReadPartitionState(data, found[i].Stat.Version), null) : null;
             known[i].FoundZxid = found[i].Error == CoordinationError.None ? found[i].Stat.Mzxid : long.MaxValue;
+            if (found[i].Error == CoordinationError.None && known[i].State is null && !_unreadable.ContainsKey(known[i].Topic.Name))
+            {
+                ControlledTopic topic = known[i].Topic;
+                LogTopicUnreadable(topic.Name);
+                Forget(topic);
+                _unreadable[topic.Name] = await WatchTopicAsync(topic.Name).ConfigureAwait(false);
+            }
         }
-        return added;
+        added.RemoveAll(p => _unreadable.ContainsKey(p.Topic.Name));
     }
 
-    private async Task<List<ControlledPartition>> TakeTopicAsync(string name, GetResult node, IDisposable? watch, bool hasStates)
+    private async Task<List<ControlledPartition>> TakeTopicAsync(
+        string name, TopicAssignment assignment, GetResult node, IDisposable? watch, bool hasStates)
     {
-        TopicAssignment assignment = ClusterJson.ReadTopic(node.Data);
         if (!_topics.TryGetValue(name, out ControlledTopic? topic))
         {
             Guid id = assignment.Id != Guid.Empty ? assignment.Id : await GiveIdAsync(name, node).ConfigureAwait(false);
@@ -192,6 +228,9 @@ internal sealed partial class ClusterController
         }
         topic.Watch.Dispose();
     }
+
+    [LoggerMessage(7034, LogLevel.Error, "topic {Topic}: what the tree has of it cannot be read; nothing is done for it until that is mended", EventName = "TopicUnreadable")]
+    private partial void LogTopicUnreadable(string topic);
 
     [LoggerMessage(7030, LogLevel.Debug, "{Count} partitions of {Topic} and perhaps others are online", EventName = "PartitionsOnline")]
     private partial void LogOnline(int count, string topic);

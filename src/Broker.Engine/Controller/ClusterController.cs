@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Broker.Client;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
+using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Controller;
@@ -28,6 +29,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private readonly Dialer _dialer;
     private readonly ILogger _logger;
     private readonly List<IDisposable> _watches = [];
+    private readonly Dictionary<string, IDisposable> _brokerWatches = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ControlledTopic> _topics = new(StringComparer.Ordinal);
     private readonly Dictionary<Guid, string> _names = [];
     private readonly Dictionary<int, BrokerChannel> _channels = [];
@@ -38,6 +40,8 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private int _epoch;
     private int _epochVersion;
+    private bool _standsBack;
+    private bool _hasActed;
     private volatile bool _isActive;
     private volatile BrokerChannel[] _lines = [];
     private int _disposed;
@@ -100,29 +104,38 @@ internal sealed partial class ClusterController : IAsyncDisposable
     private bool Post(ControllerActivity activity, Func<Task> work) =>
         _events.Writer.TryWrite(new ControllerEvent(activity, work, _metrics.Queued()));
 
-    /// <summary>Has the event loop answer a question; <paramref name="notController"/> answers it where this broker does not
-    /// lead the cluster, or ceases to before it is done.</summary>
-    private async Task<T> AskAsync<T>(ControllerActivity activity, Func<Task<T>> work, Func<T> notController)
+    /// <summary>Has the event loop answer a question; <paramref name="refused"/> answers it where this broker does not lead the
+    /// cluster, or ceases to before it is done (NOT_CONTROLLER), and where the work fails before it has changed anything
+    /// (UNKNOWN_SERVER_ERROR).</summary>
+    private async Task<T> AskAsync<T>(ControllerActivity activity, Func<Task<T>> work, Func<ErrorCode, T> refused)
     {
         if (!_isActive)
         {
-            return notController();
+            return refused(ErrorCode.NotController);
         }
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         bool isQueued = Post(activity, async () =>
         {
             try
             {
-                answer.TrySetResult(_isActive ? await work().ConfigureAwait(false) : notController());
+                answer.TrySetResult(_isActive ? await work().ConfigureAwait(false) : refused(ErrorCode.NotController));
+            }
+            catch (Exception e) when (!_hasActed && IsUnexpected(e))
+            {
+                LogAskedFailed(activity, e);
+                answer.TrySetResult(refused(ErrorCode.UnknownServerError));
             }
             finally
             {
-                answer.TrySetResult(notController());   // where the work failed: the next controller, or this one, is asked again
+                answer.TrySetResult(refused(ErrorCode.NotController));   // the next controller, or this one, is asked again
             }
         });
-        using CancellationTokenRegistration stop = Stopping.UnsafeRegister(_ => answer.TrySetResult(notController()), null);
-        return isQueued ? await answer.Task.ConfigureAwait(false) : notController();
+        using CancellationTokenRegistration stop = Stopping.UnsafeRegister(
+            _ => answer.TrySetResult(refused(ErrorCode.NotController)), null);
+        return isQueued ? await answer.Task.ConfigureAwait(false) : refused(ErrorCode.NotController);
     }
+
+    private static bool IsUnexpected(Exception e) => e is not (CoordinationException or OperationCanceledException or OutOfMemoryException);
 
     private async Task RunAsync()
     {
@@ -143,6 +156,7 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     private async Task RunOneAsync(Func<Task> work)
     {
+        _hasActed = false;
         try
         {
             await work().ConfigureAwait(false);
@@ -164,9 +178,31 @@ internal sealed partial class ClusterController : IAsyncDisposable
             await ResignAsync().ConfigureAwait(false);
             _ = ReturnAsync();
         }
-        catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
+        catch (Exception e) when (IsUnexpected(e))
         {
             LogEventFailed(e);
+            await StandBackAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>What this controller knows may be half of what there is, and what it would decide by that could cost data: another
+    /// broker, or this one after a pause, reads all anew.</summary>
+    private async Task StandBackAsync()
+    {
+        await ResignAsync().ConfigureAwait(false);
+        _standsBack = true;   // others go first
+        _ = ReturnAsync();
+        try
+        {
+            GetResult found = await _session.GetAsync(ClusterPaths.Controller, Stopping).ConfigureAwait(false);
+            if (found.Error == CoordinationError.None && found.Stat.EphemeralOwner == _session.Id)
+            {
+                _ = await _session.DeleteAsync(ClusterPaths.Controller, found.Stat.Version, Stopping).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or OutOfMemoryException))
+        {
+            LogNotGivenUp(e.Message);   // the next election does it
         }
     }
 
@@ -175,7 +211,11 @@ internal sealed partial class ClusterController : IAsyncDisposable
         try
         {
             await Task.Delay(s_returnDelay, _time, Stopping).ConfigureAwait(false);
-            Post(ControllerActivity.ControllerChange, ElectAsync);
+            Post(ControllerActivity.ControllerChange, () =>
+            {
+                _standsBack = false;
+                return ElectAsync();
+            });
         }
         catch (OperationCanceledException)
         {
@@ -183,10 +223,21 @@ internal sealed partial class ClusterController : IAsyncDisposable
         }
     }
 
-    private ControllerSender NewSender() => new(
-        _brokerId, _epoch, _channels, (partition, broker) => _channels.ContainsKey(broker) && HasDisk(partition, broker),
-        topic => topic.Undeleted is not null)
-    { RolesAnswered = OnRolesAnswered, DeletesAnswered = OnDeletesAnswered };
+    private ControllerSender NewSender()
+    {
+        _hasActed = true;
+        return new ControllerSender(
+            _brokerId, _epoch, _channels, (partition, broker) => _channels.ContainsKey(broker) && HasDisk(partition, broker),
+            topic => topic.Undeleted is not null)
+        { RolesAnswered = OnRolesAnswered, DeletesAnswered = OnDeletesAnswered };
+    }
+
+    /// <summary>Writes to the tree: from here on an event that fails has changed something.</summary>
+    private ValueTask<MultiResult> WriteAsync(IReadOnlyList<CoordinationOperation> operations)
+    {
+        _hasActed = true;
+        return _session.MultiAsync(operations, Stopping);
+    }
 
     private bool IsCurrent(int epoch) => _isActive && _epoch == epoch;
 
@@ -195,6 +246,16 @@ internal sealed partial class ClusterController : IAsyncDisposable
         _isActive = false;
         _watches.ForEach(w => w.Dispose());
         _watches.Clear();
+        foreach (IDisposable watch in _brokerWatches.Values)
+        {
+            watch.Dispose();
+        }
+        _brokerWatches.Clear();
+        foreach (IDisposable watch in _unreadable.Values)
+        {
+            watch.Dispose();
+        }
+        _unreadable.Clear();
         foreach (ControlledTopic topic in _topics.Values)
         {
             topic.Watch.Dispose();
@@ -239,6 +300,12 @@ internal sealed partial class ClusterController : IAsyncDisposable
 
     [LoggerMessage(7012, LogLevel.Error, "the controller failed to carry out an event", EventName = "EventFailed")]
     private partial void LogEventFailed(Exception exception);
+
+    [LoggerMessage(7013, LogLevel.Error, "the controller failed to answer a request ({Activity}); nothing was changed", EventName = "AskedFailed")]
+    private partial void LogAskedFailed(ControllerActivity activity, Exception exception);
+
+    [LoggerMessage(7014, LogLevel.Warning, "the office of the controller could not be given up yet: {Reason}", EventName = "NotGivenUp")]
+    private partial void LogNotGivenUp(string reason);
 }
 
 /// <summary>Deletions of topics that are under way, and how many of them wait for a broker that is away. Immutable.</summary>

@@ -14,12 +14,14 @@ internal sealed class ControllerBatch
     private readonly Dictionary<int, Dictionary<ControlledPartition, bool>> _roles = [];
     private readonly Dictionary<int, HashSet<ControlledPartition>> _stops = [];
     private readonly Dictionary<int, HashSet<ControlledPartition>> _deletes = [];
-    private readonly HashSet<int> _full = [];
+    private readonly Dictionary<int, bool> _welcome = [];
     private readonly HashSet<ControlledPartition> _metadata = [];
     private bool _isMetadataDue;
 
     /// <summary>A broker that has just come hears of its roles even where there are none.</summary>
-    public void Welcome(int broker) => _full.Add(broker);
+    /// <param name="broker">Who has come.</param>
+    /// <param name="isAll">Whether these are all there are: then it drops what it is not told of.</param>
+    public void Welcome(int broker, bool isAll) => _welcome.Add(broker, isAll);
 
     /// <summary>Tells brokers their part in a partition.</summary>
     public void Roles(ControlledPartition partition, IEnumerable<int> brokers, bool isNew = false)
@@ -63,9 +65,9 @@ internal sealed class ControllerBatch
         {
             int broker = channel.Broker.Id;
             Dictionary<ControlledPartition, bool>? roles = _roles.GetValueOrDefault(broker);
-            if (roles is not null || _full.Contains(broker))
+            if (roles is not null || _welcome.ContainsKey(broker))
             {
-                sender.SendRoles(channel, roles ?? [], _full.Contains(broker) ? FullRequest : (sbyte)0);
+                sender.SendRoles(channel, roles ?? [], _welcome.GetValueOrDefault(broker) ? FullRequest : (sbyte)0);
             }
             if (metadata is not null)
             {

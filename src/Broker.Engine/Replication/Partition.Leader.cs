@@ -159,7 +159,9 @@ internal sealed partial class Partition
     /// <param name="logStartOffset">Where its log begins.</param>
     /// <param name="leaderEndOffset">This log's end when the fetch was looked at.</param>
     /// <param name="brokerEpoch">Its registration, or -1.</param>
-    public void OnFollowerFetch(int brokerId, long fetchOffset, long logStartOffset, long leaderEndOffset, long brokerEpoch)
+    /// <param name="leaderEpoch">The epoch in which it asks, or -1: in another since, it may have been cut.</param>
+    public void OnFollowerFetch(
+        int brokerId, long fetchOffset, long logStartOffset, long leaderEndOffset, long brokerEpoch, int leaderEpoch = -1)
     {
         bool advanced = false;
         bool proposed = false;
@@ -168,7 +170,8 @@ internal sealed partial class Partition
         {
             PartitionRole role = _role;
             if (!role.IsLeader || role.Follower(brokerId) is not { } follower
-                || (brokerEpoch >= 0 && brokerEpoch < follower.BrokerEpoch))
+                || (brokerEpoch >= 0 && brokerEpoch < follower.BrokerEpoch)
+                || (leaderEpoch >= 0 && leaderEpoch != role.LeaderEpoch))
             {
                 return;
             }

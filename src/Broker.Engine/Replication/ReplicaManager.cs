@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Broker.Engine.Replication.Fetching;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
@@ -15,7 +16,7 @@ internal sealed partial class ReplicaManager
     private readonly LogManager _logs;
     private readonly int _ownerThreads;
     private readonly ILogger _logger;
-    private readonly Dictionary<TopicPartition, long> _checkpointed = [];
+    private readonly ConcurrentDictionary<TopicPartition, long> _checkpointed = new();
     private int _nextOwner;
     private int _controllerEpoch;
 
@@ -59,6 +60,11 @@ internal sealed partial class ReplicaManager
 
     /// <summary>The high watermark of a partition held, or null.</summary>
     public long? HighWatermarkOf(TopicPartition partition) => Partitions.Find(partition)?.HighWatermark;
+
+    /// <summary>What the checkpoint is to say: of a partition that has no role yet what it said before, of one that was let go what
+    /// was known last. A replica begins there when it takes a role again.</summary>
+    public long? HighWatermarkToKeep(TopicPartition partition) => HighWatermarkOf(partition)
+        ?? (_checkpointed.TryGetValue(partition, out long known) ? known : _logs.Find(partition)?.HighWatermark);
 
     /// <summary>Whether a controller's word still counts; a newer one's makes older ones' void.</summary>
     public bool AcceptController(int id, int epoch)
@@ -104,10 +110,9 @@ internal sealed partial class ReplicaManager
         PartitionLog log = _logs.GetOrCreate(id, topicId, isNew);
         _offline.TryRemove(id, out _);
         int owner = _ownerThreads == 0 ? -1 : _nextOwner++ % _ownerThreads;
-        // The checkpoint is of the last start: a log that was let go since knows better.
-        _checkpointed.Remove(id, out long checkpointed);
-        var partition = new Partition(topic, id.Partition, log, owner, checkpointed, Context);
+        var partition = new Partition(topic, id.Partition, log, owner, _checkpointed.GetValueOrDefault(id), Context);
         topic.Set(id.Partition, partition);
+        _checkpointed.TryRemove(id, out _);   // it is of the last start: a log that is let go knows better
         return partition;
     }
 
@@ -166,7 +171,7 @@ internal sealed partial class ReplicaManager
             }
             if (delete)
             {
-                _checkpointed.Remove(id);
+                _checkpointed.TryRemove(id, out _);
                 _logs.Delete(id);
             }
             return isOffline ? ErrorCode.KafkaStorageError : ErrorCode.None;

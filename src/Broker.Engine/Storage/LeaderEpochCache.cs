@@ -21,13 +21,16 @@ internal sealed class LeaderEpochCache
     private readonly Disk _disk;
     private readonly string _path;
     private EpochEntry[] _entries;
+    private EpochEntry[] _written;
     private volatile bool _isChanged;
+    private bool _isUnsynced;
 
     private LeaderEpochCache(Disk disk, string path, EpochEntry[] entries)
     {
         _disk = disk;
         _path = path;
         _entries = entries;
+        _written = entries;
     }
 
     /// <summary>Rising in epoch and offset.</summary>
@@ -128,6 +131,17 @@ internal sealed class LeaderEpochCache
         }
     }
 
+    /// <summary>Forgets epochs that begin at or after an offset from which all batches are about to be read, and bring theirs
+    /// along: after a power failure the file may be an older one.</summary>
+    public void ReadAnewFrom(long offset)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _entries, Array.FindAll(_entries, e => e.StartOffset < offset));
+            _isChanged = true;
+        }
+    }
+
     public void Clear()
     {
         lock (_lock)
@@ -146,7 +160,24 @@ internal sealed class LeaderEpochCache
         {
             if (_isChanged && _entries.Length > 0 && _entries[^1].StartOffset < logEndOffset)
             {
-                Write();
+                if (_entries.AsSpan().SequenceEqual(_written))
+                {
+                    _isChanged = false;
+                    return;
+                }
+                Write(sync: false);
+            }
+        }
+    }
+
+    /// <summary>Makes the checkpoint survive a power failure, where it does not yet.</summary>
+    public void Sync(long logEndOffset)
+    {
+        lock (_lock)
+        {
+            if (_isUnsynced || (_isChanged && _entries.Length > 0 && _entries[^1].StartOffset < logEndOffset))
+            {
+                Write(sync: true);
             }
         }
     }
@@ -156,17 +187,19 @@ internal sealed class LeaderEpochCache
         if (!entries.AsSpan().SequenceEqual(_entries))
         {
             Volatile.Write(ref _entries, entries);
-            Write();
+            Write(sync: false);
         }
     }
 
-    private void Write()
+    private void Write(bool sync)
     {
-        // Not synced: after a power failure the epochs are rebuilt from the batches, which carry them.
+        // Not synced while the batches are not: those are read after a power failure, and carry their epochs.
         byte[] text = CheckpointFile.Format(_entries, static (line, entry) => line.Append(
             CultureInfo.InvariantCulture, $"{entry.Epoch} {entry.StartOffset}"));
-        _disk.Replace(_path, text, sync: false);
+        _disk.Replace(_path, text, sync);
+        _written = _entries;
         _isChanged = false;
+        _isUnsynced = !sync;
     }
 
     private static bool TryParse(byte[] bytes, out EpochEntry[] entries)

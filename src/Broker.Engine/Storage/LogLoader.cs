@@ -1,7 +1,9 @@
+using System.Buffers.Binary;
 using Broker.Engine.Storage.Checkpoints;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Storage.Index;
 using Broker.Engine.Storage.Producers;
+using Broker.Protocol.Records;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage;
@@ -41,6 +43,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         bool hasSnapshot = producers.Snapshots.Count > 0;
         long firstBase = bases.Count == 0 ? logStartOffset : Math.Max(logStartOffset, bases[0]);
         LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
+        epochsDamaged |= epochs.LatestEpoch < 0 && HasEpochs(directory, bases);
         if (epochsDamaged)
         {
             LogEpochsDamaged(partition);
@@ -64,6 +67,10 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 if (!recover)
                 {
                     LogIndexRebuilt(partition, bases[i]);
+                }
+                if (isUnflushed)
+                {
+                    epochs.ReadAnewFrom(bases[i]);   // all that follow are read too
                 }
                 producers.RemoveSnapshots(s => s > bases[i]);   // made anew behind it
                 LoadProducers(producers, segments, firstBase, bases[i]);
@@ -108,6 +115,25 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     private bool Matches(string directory, List<long> bases, LogEnd? end) =>
         end is { } closed && bases.Count > 0 && closed.ActiveBaseOffset == bases[^1]
         && closed.ActiveBytes == disk.LengthOf(LogFileNames.Segment(directory, bases[^1], LogFileNames.LogSuffix));
+
+    /// <summary>Whether batches have leader epochs: the checkpoint should name them then, but may have got lost. Without it everything
+    /// above the high watermark would be cut.</summary>
+    private bool HasEpochs(string directory, List<long> bases)
+    {
+        for (int i = bases.Count - 1; i >= 0; i--)
+        {
+            string path = LogFileNames.Segment(directory, bases[i], LogFileNames.LogSuffix);
+            if (disk.LengthOf(path) <= 0)
+            {
+                continue;
+            }
+            Span<byte> header = stackalloc byte[RecordBatchHeader.PeekBytes];
+            using DiskFile file = disk.Open(path);
+            return file.Read(header, 0) == header.Length && header[RecordBatchHeader.MagicAt] >= RecordBatchHeader.Magic
+                && BinaryPrimitives.ReadInt32BigEndian(header[RecordBatchHeader.PartitionLeaderEpochAt..]) >= 0;
+        }
+        return false;
+    }
 
     /// <summary>Brings the producers' state to <paramref name="offset"/>, by the newest snapshot and the batches after it.</summary>
     private void LoadProducers(ProducerStateManager producers, List<LogSegment> segments, long start, long offset)
@@ -300,7 +326,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     [LoggerMessage(3010, LogLevel.Warning, "{Partition}: the indexes of the segment at {BaseOffset} are missing or wrong; they are rebuilt", EventName = "IndexRebuilt")]
     private partial void LogIndexRebuilt(TopicPartition partition, long baseOffset);
 
-    [LoggerMessage(3011, LogLevel.Warning, "{Partition}: leader-epoch-checkpoint is damaged; it is rebuilt from the log", EventName = "EpochsDamaged")]
+    [LoggerMessage(3011, LogLevel.Warning, "{Partition}: leader-epoch-checkpoint is damaged or missing; it is rebuilt from the log", EventName = "EpochsDamaged")]
     private partial void LogEpochsDamaged(TopicPartition partition);
 
     [LoggerMessage(3012, LogLevel.Warning, "{Partition}: cut at offset {Offset}, position {Position} of the segment at {BaseOffset}: {Reason}; {Bytes} bytes dropped", EventName = "LogCut")]

@@ -10,36 +10,66 @@ internal sealed partial class LogManager
 
     private readonly Lock _checkpointing = new();
 
+    /// <summary>Syncs the topic ids of logs that have records since a short time: not as they are made, for there may be many at
+    /// once.</summary>
+    public void SyncIdentities()
+    {
+        foreach (PartitionLog log in LogsAndFutures)
+        {
+            log.SyncIdentityInBackground();
+        }
+    }
+
     /// <summary>Writes how far each log is on the disk for good (log.flush.offset.checkpoint.interval.ms).</summary>
-    public void CheckpointRecoveryPoints() => Checkpoint(LogsAndFutures, d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true);
+    public void CheckpointRecoveryPoints() => Checkpoint(
+        LogsAndFutures, d => d.RecoveryPoints, l => l.RecoveryPoint, _ => true, (l, offset) => l.CheckpointedRecoveryPoint = offset);
 
     /// <summary>Writes where each log begins, where that is not its first segment (log.flush.start.offset.checkpoint.interval.ms).</summary>
     public void CheckpointLogStartOffsets() => Checkpoint(
-        LogsAndFutures, d => d.LogStartOffsets, l => l.LogStartOffset, l => l.LogStartOffset > l.Segments[0].BaseOffset);
+        LogsAndFutures, d => d.LogStartOffsets, l => l.LogStartOffset, l => l.LogStartOffset > l.Segments[0].BaseOffset,
+        (l, offset) => l.CheckpointedLogStart = offset);
+
+    /// <summary>A log ends or begins earlier now than a checkpoint says: after a crash it would be believed that what is written there
+    /// from now on was synced, or deleted.</summary>
+    private void CorrectCheckpoints(IReadOnlyCollection<PartitionLog> logs)
+    {
+        if (logs.Any(l => l.CheckpointedRecoveryPoint > l.RecoveryPoint))
+        {
+            CheckpointRecoveryPoints();
+        }
+        if (logs.Any(l => l.CheckpointedLogStart > l.LogStartOffset))
+        {
+            CheckpointLogStartOffsets();
+        }
+    }
 
     /// <summary>Writes the high watermarks (replica.high.watermark.checkpoint.interval.ms).</summary>
     public void CheckpointHighWatermarks(Func<TopicPartition, long?> highWatermarkOf) =>
         Checkpoint(Logs, d => d.HighWatermarks, l => highWatermarkOf(l.Partition) ?? 0, l => highWatermarkOf(l.Partition) is not null);
 
     private void Checkpoint(
-        IEnumerable<PartitionLog> logs, Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include)
+        IEnumerable<PartitionLog> logs, Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include,
+        Action<PartitionLog, long>? written = null)
     {
         ILookup<string, PartitionLog> byDirectory = logs.ToLookup(l => l.ParentDirectory);
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
         {
             OffsetCheckpoint checkpoint = file(directory);
             using Lock.Scope scope = _checkpointing.EnterScope();
+            List<(PartitionLog Log, long Offset)> all = [.. byDirectory[directory.Path].Select(l => (l, include(l) ? offset(l) : -1))];
             List<KeyValuePair<TopicPartition, long>> entries =
-                [.. byDirectory[directory.Path].Where(include).Select(l => KeyValuePair.Create(l.Partition, offset(l)))];
+                [.. all.Where(a => a.Offset >= 0).Select(a => KeyValuePair.Create(a.Log.Partition, a.Offset))];
             int content = Fingerprint(entries);
             if (_written.TryGetValue(checkpoint, out int last) && last == content)
             {
+                all.ForEach(a => written?.Invoke(a.Log, Math.Max(0, a.Offset)));
                 continue;   // an idle broker does not write the same again and again
             }
             try
             {
                 checkpoint.Write(entries, sync: true);
                 _written[checkpoint] = content;
+                all.ForEach(a => written?.Invoke(a.Log, Math.Max(0, a.Offset)));
             }
             catch (IOException e)
             {

@@ -28,13 +28,28 @@ internal sealed partial class LogManager
     /// <summary>A log was cut at an offset, or begun anew where that is below zero.</summary>
     public void WasCut(PartitionLog log, long offset)
     {
+        CorrectCheckpoints([log]);
         if (_logs.GetValueOrDefault(log.Partition) != log)
         {
             return;
         }
         Cut?.Invoke(log, Math.Max(offset, log.LogStartOffset));
-        if (_moves.TryGetValue(log.Partition, out LogMove? move) && !move.IsDone)
+        if (_moves.TryGetValue(log.Partition, out LogMove? move))
         {
+            CutCopy(move, log, offset);
+        }
+    }
+
+    /// <summary>Under the move's lock, which the cut holds already, but for a move that has begun since: what it is copying now is
+    /// what was cut off.</summary>
+    private static void CutCopy(LogMove move, PartitionLog log, long offset)
+    {
+        lock (move.Lock)
+        {
+            if (move.IsDone)
+            {
+                return;
+            }
             if (offset < 0)
             {
                 move.To.TruncateFullyAndStartAt(log.LogStartOffset);

@@ -42,6 +42,7 @@ internal sealed partial class LogManager
             FinishMoves();
             DropFailed();
             ThrowIfNoneWorks();
+            CorrectCheckpoints([.. Logs]);
         }
         catch (LogDirectoryException)
         {
@@ -119,6 +120,9 @@ internal sealed partial class LogManager
             AllFailed?.Invoke($"all log directories have failed, the last one {path}: {error.Message}");
         }
     }
+
+    /// <summary>A segment's file could not be read as a response was sent from it.</summary>
+    public void ReadFailed(string file, IOException error) => TakeOffline(Path.GetDirectoryName(Path.GetDirectoryName(file))!, error);
 
     /// <summary>Reads a file of each directory that is in service.</summary>
     public void ReadEach<T>(Func<LogDirectory, T> read, Action<LogDirectory, T> take)

@@ -88,7 +88,11 @@ internal sealed partial class LogManager
                 partition, path, config, checkpoints.LogStartOffsets.GetValueOrDefault(partition),
                 checkpoints.RecoveryPoints.GetValueOrDefault(partition), directory.WasClean, ReadTopicId(path),
                 checkpoints.LogEnds.TryGetValue(partition, out LogEnd end) ? end : null);
-            var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded);
+            var log = new PartitionLog(partition, path, _disk, config, _clock, _background, _logger, loaded)
+            {
+                CheckpointedRecoveryPoint = checkpoints.RecoveryPoints.GetValueOrDefault(partition),
+                CheckpointedLogStart = checkpoints.LogStartOffsets.GetValueOrDefault(partition),
+            };
             if (!(isFuture ? _foundFutures : _logs).TryAdd(partition, log))
             {
                 if (isFuture)

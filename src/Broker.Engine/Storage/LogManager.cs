@@ -120,8 +120,8 @@ internal sealed partial class LogManager : IDisposable
                 }
                 if (existing.TopicId == Guid.Empty)
                 {
-                    OnDisk(existing.ParentDirectory, () => PartitionMetadataFile.Write(_disk, existing.Directory, topicId));
-                    existing.TopicId = topicId;
+                    OnDisk(existing.ParentDirectory, () => PartitionMetadataFile.Write(_disk, existing.Directory, topicId, sync: false));
+                    existing.BelongTo(topicId);
                     return existing;
                 }
                 LogOfDeletedTopic(partition, existing.TopicId, topicId);
@@ -169,14 +169,16 @@ internal sealed partial class LogManager : IDisposable
     private PartitionLog NewLog(TopicPartition partition, string path, Guid topicId, long offset)
     {
         _disk.CreateDirectory(path);
-        PartitionMetadataFile.Write(_disk, path, topicId);
+        PartitionMetadataFile.Write(_disk, path, topicId, sync: false);
         LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
         var segment = new LogSegment(_disk, path, offset, 0, 0, 0, _clock.UnixMs);
         segment.File.SetLength(0);
         segment.Rest();
-        return new PartitionLog(
+        var log = new PartitionLog(
             partition, path, _disk, ConfigOf(partition.Topic), _clock, _background, _logger, new LoadedLog(
                 [segment], offset, offset, offset, epochs, new ProducerStateManager(partition, _disk, path, [], _logger), topicId));
+        log.BelongTo(topicId);
+        return log;
     }
 
     /// <summary>Where the partition was asked to lie before it was made.</summary>

@@ -179,6 +179,24 @@ internal sealed partial class PartitionLog
         }
     });
 
+    /// <summary>Makes the file that says whose log it is survive a power failure, once there are records.</summary>
+    internal void SyncIdentityInBackground()
+    {
+        if (_isIdentityUnsynced && LogEndOffset > LogStartOffset)
+        {
+            InBackground(() =>
+            {
+                lock (_names)
+                {
+                    if (!_closed)
+                    {
+                        SyncIdentity();
+                    }
+                }
+            });
+        }
+    }
+
     internal void FlushInBackground() => InBackground(Flush);
 
     private void InBackground(Action work)

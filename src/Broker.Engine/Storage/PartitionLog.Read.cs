@@ -80,7 +80,7 @@ internal sealed partial class PartitionLog
         byte[] bytes = new byte[slice.Length];
         try
         {
-            _ = file.Read(bytes, slice.Position);
+            _ = OnDisk("a read", () => file.Read(bytes, slice.Position));
         }
         finally
         {

@@ -217,15 +217,29 @@ internal sealed partial class PartitionLog
     {
         foreach (LogSegment segment in segments)
         {
-            segment.RenameTo(LogFileNames.DeletedSuffix);
-            string snapshot = ProducerSnapshotFile.PathOf(_directory, segment.BaseOffset);
-            if (_disk.LengthOf(snapshot) >= 0)
-            {
-                _disk.Rename(snapshot, snapshot + LogFileNames.DeletedSuffix);
-            }
+            RenameAway(segment);
         }
         DropSnapshots(segments);
         Remove(segments, delayMs);
+    }
+
+    /// <summary>Renames the files of segments at the log's end, the last first.</summary>
+    private void RenameAway(LogSegment[] segments)
+    {
+        for (int i = segments.Length - 1; i >= 0; i--)
+        {
+            RenameAway(segments[i]);
+        }
+    }
+
+    private void RenameAway(LogSegment segment)
+    {
+        segment.RenameTo(LogFileNames.DeletedSuffix);
+        string snapshot = ProducerSnapshotFile.PathOf(_directory, segment.BaseOffset);
+        if (_disk.LengthOf(snapshot) >= 0)
+        {
+            _disk.Rename(snapshot, snapshot + LogFileNames.DeletedSuffix);
+        }
     }
 
     private void Remove(LogSegment[] segments, long delayMs)

@@ -73,14 +73,20 @@ internal sealed partial class PartitionLog
     {
         try
         {
-            if (Array.IndexOf(Volatile.Read(ref _segments), old) < 0)
+            int cuts;
+            lock (_lock)
             {
-                return;   // its records are deleted already
+                if (Array.IndexOf(_segments, old) < 0)
+                {
+                    return;   // its records are deleted already
+                }
+                cuts = _cuts;
             }
             long began = System.Diagnostics.Stopwatch.GetTimestamp();
             old.Sync();
             _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
             Producers.Write(snapshot, sync: true);
+            SyncSmallFiles(recoveryPoint);
             lock (_lock)
             {
                 if (_active == old || _closed)
@@ -88,7 +94,8 @@ internal sealed partial class PartitionLog
                     return;   // the log was cut back to it, or closed, meanwhile
                 }
                 old.Seal();
-                if (Array.IndexOf(_segments, old) is var at && at >= 0 && AllBeforeFlushed(at) && recoveryPoint > _recoveryPoint)
+                if (cuts == _cuts && Array.IndexOf(_segments, old) is var at && at >= 0 && AllBeforeFlushed(at)
+                    && recoveryPoint > _recoveryPoint)
                 {
                     Volatile.Write(ref _recoveryPoint, recoveryPoint);
                 }
@@ -146,7 +153,13 @@ internal sealed partial class PartitionLog
         }
         int keep = FloorSegment(_segments, offset);
         LogSegment[] dropped = _segments[(keep + 1)..];
+        if (dropped.Length > 0)
+        {
+            RenameAway(dropped);   // before the cut, from the last on: whenever this is interrupted, no hole is left
+            _disk.SyncDirectory(_directory);
+        }
         LogSegment last = _segments[keep];
+        _cuts++;
         int position = last.FindPosition(offset, out _);
         if (position >= 0)
         {
@@ -162,7 +175,8 @@ internal sealed partial class PartitionLog
         LowerHighWatermark(offset);
         Epochs.TruncateFromEnd(offset);
         RebuildProducers(offset);
-        Drop(dropped, delayMs: 0);
+        DropSnapshots(dropped);
+        Remove(dropped, delayMs: 0);
         return true;
     }
 
@@ -189,10 +203,11 @@ internal sealed partial class PartitionLog
     private void StartOver(long offset)
     {
         LogSegment[] dropped = _segments;
+        _cuts++;
         // The files of a segment with the same base offset must be out of the way before the new one is made.
-        foreach (LogSegment segment in dropped)
+        for (int i = dropped.Length - 1; i >= 0; i--)
         {
-            segment.RenameTo(LogFileNames.DeletedSuffix);
+            dropped[i].RenameTo(LogFileNames.DeletedSuffix);
         }
         LogSegment next = NewSegment(offset);
         next.File.SetLength(0);   // its name is all that says where the log begins

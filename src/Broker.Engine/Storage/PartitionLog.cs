@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Broker.Engine.Configuration;
+using Broker.Engine.Storage.Checkpoints;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Storage.Producers;
 using Broker.Engine.Timing;
@@ -41,6 +42,8 @@ internal sealed partial class PartitionLog : IDisposable
     private string _directory;
     private bool _closed;
     private bool _isBeginning;
+    private volatile bool _isIdentityUnsynced;
+    private int _cuts;
     private volatile bool _isFailed;
 
     internal PartitionLog(
@@ -71,7 +74,13 @@ internal sealed partial class PartitionLog : IDisposable
     public TopicPartition Partition { get; }
 
     /// <summary>The topic that the files belong to; empty where they do not say.</summary>
-    public Guid TopicId { get; internal set; }
+    public Guid TopicId { get; private set; }
+
+    /// <summary>The recovery point that the directory's checkpoint has; 0 for none.</summary>
+    internal long CheckpointedRecoveryPoint { get; set; }
+
+    /// <summary>The log start that the directory's checkpoint has; 0 for none.</summary>
+    internal long CheckpointedLogStart { get; set; }
 
     /// <summary>Whether the disk failed under the log: it takes and gives nothing any more.</summary>
     public bool IsFailed => _isFailed;
@@ -164,14 +173,48 @@ internal sealed partial class PartitionLog : IDisposable
         }
     }
 
+    /// <summary>Says whose log it is; the file that says so is written, and survives a power failure once the log has records
+    /// that do.</summary>
+    internal void BelongTo(Guid topicId)
+    {
+        TopicId = topicId;
+        _isIdentityUnsynced = true;
+    }
+
+    /// <summary>Makes the small files survive a power failure that records below the recovery point are not read for. Not once the
+    /// log is closed: its directory may have another name then, or be gone.</summary>
+    private void SyncSmallFiles(long end)
+    {
+        lock (_names)
+        {
+            if (!_closed)
+            {
+                SyncIdentity();
+                Epochs.Sync(end);
+            }
+        }
+    }
+
+    private void SyncIdentity()
+    {
+        if (_isIdentityUnsynced)
+        {
+            PartitionMetadataFile.Write(_disk, _directory, TopicId, sync: true);
+            _disk.SyncDirectory(ParentDirectory);
+            _isIdentityUnsynced = false;
+        }
+    }
+
     /// <summary>Makes everything up to the log's end survive a power failure and moves the recovery point there.</summary>
     public void Flush()
     {
         long end;
+        int cuts;
         List<LogSegment> unflushed = [];
         lock (_lock)
         {
             end = _logEndOffset;
+            cuts = _cuts;
             foreach (LogSegment segment in _segments)
             {
                 if (EndOf(segment) > _recoveryPoint)
@@ -186,11 +229,12 @@ internal sealed partial class PartitionLog : IDisposable
         {
             segment.Sync();   // below the recovery point nobody reads it again before its indexes are believed
         }
+        SyncSmallFiles(end);
         _background.Flushed(Stopwatch.GetTimestamp() - began);
         lock (_lock)
         {
-            end = Math.Min(end, _logEndOffset);   // the log may have been cut meanwhile
-            if (end > _recoveryPoint)
+            // What was written after a cut was perhaps not there yet.
+            if (cuts == _cuts && end > _recoveryPoint)
             {
                 Volatile.Write(ref _recoveryPoint, end);
             }
@@ -211,13 +255,17 @@ internal sealed partial class PartitionLog : IDisposable
         }
         if (!_isFailed)
         {
+            if (_logEndOffset > _segments[0].BaseOffset)
+            {
+                SyncIdentity();
+            }
             Flush();
             if (_active.SizeBytes > 0)
             {
                 _active.OffsetIndex.Write();
                 _active.TimeIndex.Write();
             }
-            Epochs.WriteIfChanged(_logEndOffset);
+            Epochs.Sync(_logEndOffset);
             Producers.TakeSnapshot(_logEndOffset, sync: Producers.Count > 0);
         }
         Dispose();

@@ -45,4 +45,7 @@ internal sealed record TransportOptions
 
     /// <summary>socket.receive.buffer.bytes; -1 leaves it to the system.</summary>
     public int ReceiveBufferBytes { get; init; } = -1;
+
+    /// <summary>Called with a file that a response was sent from and that could not be read; must not block.</summary>
+    public Action<string, IOException>? ReadFailed { get; init; }
 }

@@ -290,6 +290,19 @@ public sealed class PartitionLeaderTests : IDisposable
     }
 
     [Fact]
+    public void OnFollowerFetch_LookedAtInAnEarlierEpoch_IsIgnored()
+    {
+        _broker.Give(0, 1, [0, 1], replicas: [0, 1]);
+        _broker.Append(10);
+        _broker.Give(0, 3, [0, 1], replicas: [0, 1], partitionEpoch: 1);   // another led meanwhile, and cut the follower
+
+        _broker.Partition.OnFollowerFetch(1, 10, 0, 10, brokerEpoch: -1, leaderEpoch: 1);
+        Assert.Equal(0, _broker.Partition.HighWatermark);
+        _broker.Partition.OnFollowerFetch(1, 10, 0, 10, brokerEpoch: -1, leaderEpoch: 3);
+        Assert.Equal(10, _broker.Partition.HighWatermark);
+    }
+
+    [Fact]
     public void OnFollowerFetch_OfAnEarlierLifeOfTheFollower_IsIgnored()
     {
         _broker.Give(0, 1, [0], replicas: [0, 1]);

@@ -92,6 +92,11 @@ internal sealed class ReplicaFixture : IDisposable
             proposal, error, Role.LeaderEpoch, partitionEpoch ?? Role.PartitionEpoch + 1, isr ?? proposal.InSyncReplicas);
     }
 
+    public void Checkpoint() => _logs.CheckpointHighWatermarks(Replicas.HighWatermarkToKeep);
+
+    /// <summary>What a broker knows that has opened these logs and was not given any role yet.</summary>
+    public ReplicaManager NextLife() => new(Context, _logs, 0, NullLogger.Instance);
+
     public void Advance(int ms) => Time.Advance(TimeSpan.FromMilliseconds(ms));
 
     public void Dispose()

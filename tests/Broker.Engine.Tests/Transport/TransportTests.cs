@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Broker.Engine.Storage.Files;
+using Broker.Engine.Tests.Storage;
 using static Broker.Engine.Tests.Transport.TransportFixture;
 
 namespace Broker.Engine.Tests.Transport;
@@ -217,5 +218,28 @@ public class TransportTests
         Assert.InRange(Interlocked.Read(ref written), 0, 64L * 1024 * 1024);
         await sending.CancelAsync();
         await writer;
+    }
+
+    [Theory]
+    [MemberData(nameof(Both))]
+    public async Task SendFile_ThatCannotBeRead_CostsTheConnectionAndIsToldOf(bool reactor)
+    {
+        var told = new TaskCompletionSource<(string Path, string Reason)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var disk = new FaultingDisk { ["/logs/t-0/0.log"] = new byte[1000] };
+        disk.OnRead = (_, _) => throw new IOException("Input/output error");
+        using var fixture = new TransportFixture(
+            reactor, o => o with { ReadFailed = (path, error) => told.TrySetResult((path, error.Message)) })
+        { FileToSend = disk.Open("/logs/t-0/0.log") };
+        TcpClient client = fixture.Connect();
+        await client.GetStream().WriteAsync(Frame(SendFile), TestContext.Current.CancellationToken);
+
+        Assert.Equal(("/logs/t-0/0.log", "Input/output error"), await told.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        while (!await IsClosedAsync(client))
+        {
+            // what was sent before
+        }
+        TcpClient next = fixture.Connect();   // the others are served
+        await next.GetStream().WriteAsync(Frame(Echo), TestContext.Current.CancellationToken);
+        Assert.Single(await ReadFrameAsync(next));
     }
 }

@@ -119,6 +119,45 @@ public partial class DescriptorTests
         }
     }
 
+    /// <summary>The last descriptors are the log's: connections wait.</summary>
+    [Theory]
+    [MemberData(nameof(Both))]
+    public async Task Descriptors_AlmostUsedUp_NoConnectionTakesThem(bool portable)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "limits are set by setrlimit");
+        await using TestCluster cluster = await TestCluster.StartAsync(portable: portable);
+        TestTopic topic = await cluster.NewTopicAsync();
+        KafkaConnection decent = await cluster.ConnectAsync();
+        await ServesAsync(decent, topic);
+        Socket[] sockets = [.. Enumerable.Range(0, 6).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
+        await Task.WhenAll(sockets.Select(s => Task.Run(() => s.Blocking)));
+        MakeThreads(cluster.Server());
+        int before = cluster.Server().Connections.Count;
+        var held = new List<SafeFileHandle>();
+        Assert.Equal(0, GetLimit(RlimitNofile, out Limit limit));
+        try
+        {
+            nuint full = (nuint)Math.Max(HighestDescriptor(), 100) + 3;
+            Assert.Equal(0, SetLimit(RlimitNofile, limit with { Soft = full }));
+            UseUp(held);
+            Assert.Equal(0, SetLimit(RlimitNofile, limit with { Soft = full + 8 }));
+            foreach (Socket socket in sockets)
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, cluster.Port(), TestContext.Current.CancellationToken);
+            }
+            await ServeForASecondAsync(decent, topic);
+            Assert.InRange(cluster.Server().Connections.Count, before, before + 1);   // one that was waited for as the last went
+            held.Add(File.OpenHandle("/dev/null"));
+        }
+        finally
+        {
+            Assert.Equal(0, SetLimit(RlimitNofile, limit));
+            held.ForEach(h => h.Dispose());
+        }
+        await UntilAsync(() => cluster.Server().Connections.Count == before + sockets.Length, "those that waited are not served");
+        Array.ForEach(sockets, s => s.Dispose());
+    }
+
     /// <summary>The runtime cannot start a thread without a descriptor: those that will be needed are there before.</summary>
     private static void MakeThreads(BrokerServer broker)
     {

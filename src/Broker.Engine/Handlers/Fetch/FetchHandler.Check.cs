@@ -94,7 +94,7 @@ internal sealed partial class FetchHandler
                 if (Check(target, operation) is { Error: ErrorCode.None, Divergence: null })
                 {
                     replica.OnFollowerFetch(
-                        operation.ReplicaId, target.FetchOffset, target.LogStartOffset, end, operation.ReplicaEpoch);
+                        operation.ReplicaId, target.FetchOffset, target.LogStartOffset, end, operation.ReplicaEpoch, target.CurrentLeaderEpoch);
                 }
             }
         }

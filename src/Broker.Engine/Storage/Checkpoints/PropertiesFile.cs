@@ -64,10 +64,10 @@ internal sealed record MetaProperties(int Version, string? ClusterId, int Broker
 /// <summary><c>partition.metadata</c>: the topic id of a partition's directory (Kafka: PartitionMetadataFile).</summary>
 internal static class PartitionMetadataFile
 {
-    public static void Write(Disk disk, string directory, Guid topicId) => disk.Replace(
+    public static void Write(Disk disk, string directory, Guid topicId, bool sync) => disk.Replace(
         Path.Combine(directory, LogFileNames.PartitionMetadata),
         Encoding.UTF8.GetBytes($"version: 0\ntopic_id: {Uuids.Format(topicId)}"),
-        sync: false);
+        sync);
 
     /// <summary>The topic id, or null when there is no file.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>

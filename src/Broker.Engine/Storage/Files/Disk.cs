@@ -9,6 +9,9 @@ internal abstract class Disk
     /// <summary>A file to write and read by position; it is opened, and made, when first used.</summary>
     public abstract DiskFile Open(string path);
 
+    /// <summary>Gives descriptors back of files that nobody has used for some time; once a minute.</summary>
+    public virtual void CloseIdleFiles() { }
+
     /// <summary>A file's length, or -1 when there is none.</summary>
     public abstract long LengthOf(string path);
 
@@ -56,8 +59,6 @@ internal abstract class Disk
 /// <summary>A file that is written and read by position. Reads and writes at different places may run at once.</summary>
 internal abstract class DiskFile : FileRegion, IDisposable
 {
-    public abstract string Path { get; }
-
     /// <summary>Writes all of <paramref name="bytes"/>.</summary>
     /// <exception cref="IOException">The disk is full or failed; some of the bytes may have been written.</exception>
     public abstract void Write(ReadOnlySpan<byte> bytes, long position);

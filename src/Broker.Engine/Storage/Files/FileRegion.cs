@@ -6,6 +6,8 @@ namespace Broker.Engine.Storage.Files;
 /// replaced it meanwhile. Thread-safe.</summary>
 internal abstract class FileRegion
 {
+    public abstract string Path { get; }
+
     /// <summary>Takes a reference; false when the file is closed already.</summary>
     public abstract bool TryAddReference();
 

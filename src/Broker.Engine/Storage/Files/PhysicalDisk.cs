@@ -11,7 +11,11 @@ internal sealed class PhysicalDisk : Disk
 {
     public static readonly PhysicalDisk Instance = new();
 
-    public override DiskFile Open(string path) => new PhysicalFile(path);
+    private readonly OpenFiles _open = new();
+
+    public override DiskFile Open(string path) => new PhysicalFile(path, _open);
+
+    public override void CloseIdleFiles() => _open.CloseIdle();
 
     public override long LengthOf(string path)
     {

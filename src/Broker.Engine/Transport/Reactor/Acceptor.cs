@@ -13,10 +13,6 @@ namespace Broker.Engine.Transport.Reactor;
 /// </summary>
 internal sealed unsafe partial class Acceptor : IDisposable
 {
-    /// <summary>The last descriptors are not for connections: without one no segment could be rolled, which costs the log directory,
-    /// and the runtime could start no thread. An eighth of them all where that is less.</summary>
-    private const int DescriptorsKept = 64;
-
     /// <summary>How long accepting rests when it fails: when the process has no descriptor left, say.</summary>
     private const int ExhaustedRestMs = 100;
 
@@ -101,7 +97,7 @@ internal sealed unsafe partial class Acceptor : IDisposable
 
     private void AcceptOne(int listenFd)
     {
-        if (AreDescriptorsShort())
+        if (Native.AreDescriptorsShort(_stopFd))
         {
             Rest(Native.Emfile);   // who connects waits in the backlog
             return;
@@ -139,19 +135,6 @@ internal sealed unsafe partial class Acceptor : IDisposable
             Native.SetOption(fd, Native.SolSocket, Native.SoRcvBuf, _transport.Options.ReceiveBufferBytes);
         }
         _transport.Take(fd, _options.Name, local, remote);
-    }
-
-    /// <summary>The lowest free descriptor tells how many are in use.</summary>
-    private bool AreDescriptorsShort()
-    {
-        int lowest = Native.dup(_stopFd);
-        if (lowest < 0)
-        {
-            return true;
-        }
-        _ = Native.close(lowest);
-        long most = Native.DescriptorsMax();
-        return lowest >= most - Math.Min(DescriptorsKept, most / 8);
     }
 
     /// <summary>Accepting fails, and would fail again at once: rest, and say so once.</summary>

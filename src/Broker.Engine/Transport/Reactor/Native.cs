@@ -54,13 +54,41 @@ internal static unsafe partial class Native
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getrlimit(int resource, nuint* limits);
 
-    private const int RlimitNofile = 7;
+    private const int Enxio = 6;
+    private const int Eio = 5;
+    private const int Enodev = 19;
+    private const int Ebadmsg = 74;
+    private const int Estale = 116;
+    private const int Euclean = 117;
+
+    /// <summary>Whether an error of sendfile says that the file cannot be read, and nothing of the socket.</summary>
+    public static bool IsOfAFile(int error) => error is Eio or Enxio or Enodev or Ebadmsg or Estale or Euclean;
+
+    /// <summary>The last descriptors are not for connections: without one no segment could be rolled, which costs the log directory,
+    /// and the runtime could start no thread. An eighth of them all where that is less.</summary>
+    private const int DescriptorsKept = 64;
+
+    private static readonly int s_rlimitNofile = OperatingSystem.IsLinux() ? 7 : 8;
+
+    /// <summary>Whether accepting would take descriptors that logs need: the lowest free one tells how many are in use.</summary>
+    /// <param name="any">Any descriptor.</param>
+    public static bool AreDescriptorsShort(int any)
+    {
+        int lowest = dup(any);
+        if (lowest < 0)
+        {
+            return true;
+        }
+        _ = close(lowest);
+        long most = DescriptorsMax();
+        return lowest >= most - Math.Min(DescriptorsKept, most / 8);
+    }
 
     /// <summary>How many descriptors the process may have (ulimit -n); none, when that is not known.</summary>
     public static long DescriptorsMax()
     {
         nuint* limits = stackalloc nuint[2];
-        return getrlimit(RlimitNofile, limits) == 0 ? (long)Math.Min(limits[0], int.MaxValue) : int.MaxValue;
+        return getrlimit(s_rlimitNofile, limits) == 0 ? (long)Math.Min(limits[0], int.MaxValue) : int.MaxValue;
     }
 
     [LibraryImport("libc", SetLastError = true)]

@@ -87,6 +87,8 @@ internal sealed unsafe partial class Reactor : IDisposable
 
     internal int FrameBytesMax => _transport.Options.FrameBytesMax;
 
+    internal Action<string, IOException>? ReadFailed => _transport.Options.ReadFailed;
+
     internal void Start() => _thread.Start();
 
     /// <summary>Runs <paramref name="work"/> on this thread.</summary>

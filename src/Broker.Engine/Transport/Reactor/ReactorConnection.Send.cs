@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Wire;
+using Microsoft.Win32.SafeHandles;
 
 namespace Broker.Engine.Transport.Reactor;
 
@@ -145,7 +146,16 @@ internal sealed unsafe partial class ReactorConnection
     /// <summary>Sends of a region what the socket takes; true when it is all out.</summary>
     private bool SendRegion(ref OutPiece piece)
     {
-        if (piece.Region!.Handle is not { } handle)
+        SafeFileHandle? handle;
+        try
+        {
+            handle = piece.Region!.Handle;
+        }
+        catch (IOException e)
+        {
+            return CloseUnread(piece.Region!, e);
+        }
+        if (handle is null)
         {
             return SendRegionByReading(ref piece);
         }
@@ -164,6 +174,10 @@ internal sealed unsafe partial class ReactorConnection
             {
                 return false;
             }
+            if (Native.IsOfAFile(error))
+            {
+                return CloseUnread(piece.Region, new IOException($"sending from {piece.Region.Path} failed with errno {error}"));
+            }
             if (error != Native.Eintr)
             {
                 // A short file cannot happen while the reference is held; if it does, the stream is broken.
@@ -172,6 +186,14 @@ internal sealed unsafe partial class ReactorConnection
             }
         }
         return true;
+    }
+
+    /// <summary>The disk does not give what the log holds: the log directory hears of it, and the stream is broken.</summary>
+    private bool CloseUnread(FileRegion region, IOException error)
+    {
+        _reactor.ReadFailed?.Invoke(region.Path, error);
+        Close($"a log file cannot be read: {error.Message}");
+        return false;
     }
 
     private bool SendRegionByReading(ref OutPiece piece)
@@ -196,6 +218,10 @@ internal sealed unsafe partial class ReactorConnection
                 }
             }
             return true;
+        }
+        catch (IOException e)
+        {
+            return CloseUnread(piece.Region!, e);
         }
         finally
         {

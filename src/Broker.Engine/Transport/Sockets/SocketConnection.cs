@@ -294,7 +294,7 @@ internal sealed class SocketConnection : TransportConnection
         {
             while (length > 0)
             {
-                int read = region.Read(block.Array.AsSpan(0, Math.Min(length, block.Length)), position);
+                int read = ReadFile(region, block.Array.AsSpan(0, Math.Min(length, block.Length)), position);
                 if (read == 0)
                 {
                     throw new IOException("a log file is shorter than its index says");
@@ -307,6 +307,19 @@ internal sealed class SocketConnection : TransportConnection
         finally
         {
             block.Release();
+        }
+    }
+
+    private int ReadFile(FileRegion region, Span<byte> destination, long position)
+    {
+        try
+        {
+            return region.Read(destination, position);
+        }
+        catch (IOException e)
+        {
+            _transport.Options.ReadFailed?.Invoke(region.Path, e);
+            throw;
         }
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Broker.Engine.Timing;
 using Broker.Engine.Transport.Buffers;
+using Broker.Engine.Transport.Reactor;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Transport.Sockets;
@@ -105,6 +106,10 @@ internal sealed partial class SocketTransport : ITransport
             try
             {
                 await Task.Run(() => Quotas.WaitForRoom(() => _stopping.IsCancellationRequested)).ConfigureAwait(false);
+                if (!OperatingSystem.IsWindows() && Native.AreDescriptorsShort((int)listener.Handle))
+                {
+                    throw new SocketException((int)SocketError.TooManyOpenSockets);   // who connects waits in the backlog
+                }
                 socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
