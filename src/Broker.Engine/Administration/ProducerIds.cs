@@ -34,24 +34,35 @@ internal sealed class ProducerIds(int brokerId, Func<ICoordinationSession> sessi
 
     private async Task<bool> TakeBlockAsync(CancellationToken cancellationToken)
     {
+        if (await TakeBlockAsync(session(), brokerId, cancellationToken).ConfigureAwait(false) is not { } start)
+        {
+            return false;
+        }
+        _next = start;
+        _end = start + BlockSize - 1;
+        return true;
+    }
+
+    /// <summary>Takes the next <see cref="BlockSize"/> ids from the tree.</summary>
+    /// <returns>The first of them, or null while the tree cannot be written.</returns>
+    public static async Task<long?> TakeBlockAsync(ICoordinationSession session, int brokerId, CancellationToken cancellationToken)
+    {
         while (true)
         {
-            GetResult node = await session().GetAsync(ClusterPaths.ProducerIdBlock, cancellationToken).ConfigureAwait(false);
+            GetResult node = await session.GetAsync(ClusterPaths.ProducerIdBlock, cancellationToken).ConfigureAwait(false);
             long start = node.Error == CoordinationError.None && !node.Data.IsEmpty ? ClusterJson.ReadProducerIdBlockEnd(node.Data) + 1 : 0;
             byte[] data = ClusterJson.ProducerIdBlock(brokerId, start, start + BlockSize - 1);
             CoordinationError error = node.Error == CoordinationError.None
-                ? (await session().SetAsync(ClusterPaths.ProducerIdBlock, data, node.Stat.Version, cancellationToken).ConfigureAwait(false)).Error
-                : (await session().CreateAsync(
+                ? (await session.SetAsync(ClusterPaths.ProducerIdBlock, data, node.Stat.Version, cancellationToken).ConfigureAwait(false)).Error
+                : (await session.CreateAsync(
                     ClusterPaths.ProducerIdBlock, data, CreateMode.Persistent, cancellationToken).ConfigureAwait(false)).Error;
             if (error == CoordinationError.None)
             {
-                _next = start;
-                _end = start + BlockSize - 1;
-                return true;
+                return start;
             }
             if (error is not (CoordinationError.BadVersion or CoordinationError.NodeExists))
             {
-                return false;
+                return null;
             }
         }
     }

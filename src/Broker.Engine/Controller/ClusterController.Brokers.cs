@@ -1,4 +1,5 @@
 using System.Globalization;
+using Broker.Engine.Administration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
 using Broker.Protocol.Messages;
@@ -276,6 +277,26 @@ internal sealed partial class ClusterController
         response.RemainingPartitions.AddRange(here.Where(p => p.State!.Leader == id).Select(p =>
             new ControlledShutdownResponse.RemainingPartition { TopicName = p.Topic.Name, PartitionIndex = p.Index }));
         return response;
+    }
+
+    /// <summary>Gives producer ids to a broker that does not take them from the tree itself.</summary>
+    public Task<AllocateProducerIdsResponse> AllocateProducerIdsAsync(AllocateProducerIdsRequest request) => AskAsync(
+        ControllerActivity.Idle, () => TakeProducerIdsAsync(request),
+        static () => new AllocateProducerIdsResponse { ErrorCode = ErrorCode.NotController });
+
+    private async Task<AllocateProducerIdsResponse> TakeProducerIdsAsync(AllocateProducerIdsRequest request)
+    {
+        if (!_channels.TryGetValue(request.BrokerId, out BrokerChannel? channel))
+        {
+            return new AllocateProducerIdsResponse { ErrorCode = ErrorCode.BrokerIdNotRegistered };
+        }
+        if (channel.Epoch != request.BrokerEpoch)
+        {
+            return new AllocateProducerIdsResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
+        }
+        return await ProducerIds.TakeBlockAsync(_session, request.BrokerId, Stopping).ConfigureAwait(false) is { } first
+            ? new AllocateProducerIdsResponse { ProducerIdStart = first, ProducerIdLen = ProducerIds.BlockSize }
+            : new AllocateProducerIdsResponse { ErrorCode = ErrorCode.UnknownServerError };
     }
 
     private List<(ControlledPartition Partition, PartitionStateNode State)> HandOver(IEnumerable<ControlledPartition> partitions, int broker)

@@ -59,7 +59,9 @@ internal sealed partial class ClusterController
             Answer(answer, partition, refused.Contains(partition));
         }
         await TellInSyncAsync(changed).ConfigureAwait(false);
-        return response;
+        // A 2.8 broker that is told so of one partition never changes its in-sync replicas again; told so of all, it asks again.
+        return version == 0 && response.Topics.Any(t => t.Partitions.Any(p => p.ErrorCode == ErrorCode.OperationNotAttempted))
+            ? new AlterPartitionResponse { ErrorCode = ErrorCode.OperationNotAttempted } : response;
     }
 
     /// <summary>Leaders know of their in-sync replicas already; clients are told.</summary>

@@ -59,6 +59,7 @@ internal static class AllHandlers
             new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
             new AlterPartitionHandler(() => broker.Membership.Controller),
             new ControlledShutdownHandler(() => broker.Membership.Controller),
+            new AllocateProducerIdsHandler(() => broker.Membership.Controller),
             new ElectLeadersHandler(broker.ReplicaAdministration, broker.Waits),
             new AlterPartitionReassignmentsHandler(broker.ReplicaAdministration),
             new ListPartitionReassignmentsHandler(broker.ReplicaAdministration),

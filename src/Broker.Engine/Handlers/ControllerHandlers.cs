@@ -92,6 +92,17 @@ internal sealed class ControlledShutdownHandler(Func<ClusterController?> control
             : new ControlledShutdownResponse { ErrorCode = ErrorCode.NotController };
 }
 
+/// <summary>AllocateProducerIds: gives producer ids to the brokers of Kafka 3.0 and later, which ask their controller for them.</summary>
+internal sealed class AllocateProducerIdsHandler(Func<ClusterController?> controller)
+    : WorkerHandler<AllocateProducerIdsRequest, AllocateProducerIdsResponse>
+{
+    protected override async ValueTask<AllocateProducerIdsResponse> HandleAsync(
+        RequestContext context, AllocateProducerIdsRequest request) =>
+        controller() is { } active
+            ? await active.AllocateProducerIdsAsync(request).ConfigureAwait(false)
+            : new AllocateProducerIdsResponse { ErrorCode = ErrorCode.NotController };
+}
+
 /// <summary>A controller's request for an earlier life of this broker must not be carried out (KIP-380).</summary>
 internal static class BrokerEpochs
 {

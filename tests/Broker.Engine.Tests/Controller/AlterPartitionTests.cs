@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using Broker.Client;
 using Broker.Engine.Controller;
 using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
+using Broker.Engine.Tests.Replication;
 using Broker.Engine.Tests.Wire;
 using Broker.Protocol.Messages;
 
@@ -64,12 +66,7 @@ public sealed class AlterPartitionTests
         PartitionImage before = cluster.Server().Metadata.Current.Partition(topic.Name, 0)!;
         BrokerServer leader = cluster.Server(before.Leader);
         int[] isr = [before.Leader];
-        var request = new AlterPartitionRequest { BrokerId = leader.Id, BrokerEpoch = leader.Membership.BrokerEpoch };
-        var data = new AlterPartitionRequest.TopicData { TopicId = topic.Id, TopicName = topic.Name };
-        var partition = new AlterPartitionRequest.PartitionData { LeaderEpoch = before.LeaderEpoch, PartitionEpoch = before.PartitionEpoch };
-        partition.NewIsr.AddRange(isr);
-        data.Partitions.Add(partition);
-        request.Topics.Add(data);
+        AlterPartitionRequest request = Request(leader, topic, before, isr);
 
         AlterPartitionResponse response = await leader.ControllerLine.SendAsync<AlterPartitionRequest, AlterPartitionResponse>(
             request, TestContext.Current.CancellationToken);
@@ -85,5 +82,38 @@ public sealed class AlterPartitionTests
         }
         Assert.Equal([0, 1, 2], before.Replicas.Order());
         Assert.Equal(before.Replicas, before.InSyncReplicas);
+    }
+
+    /// <summary>Kafka 2.8's broker would never ask for this partition again if it were refused by itself.</summary>
+    [Theory]
+    [InlineData(0, ErrorCode.OperationNotAttempted, ErrorCode.None)]
+    [InlineData(1, ErrorCode.None, ErrorCode.OperationNotAttempted)]
+    [InlineData(2, ErrorCode.None, ErrorCode.IneligibleReplica)]
+    public async Task AlterPartition_WithADeadReplica_IsRefusedAsItsSenderUnderstands(short version, ErrorCode whole, ErrorCode one)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, replicas: 2);
+        await cluster.Brokers[1].StopAsync();
+        PartitionImage before = await ControllerWireTests.SeenAsync(
+            cluster, image => image.Partition(topic.Name, 0) is { Leader: 0, InSyncReplicas.Length: 1 }, p => p, topic);
+        await ReplicatedCluster.UntilAsync(() => cluster.Server(0).Membership.Controller is { IsActive: true });
+        KafkaConnection client = await cluster.ConnectAsync(0);
+
+        AlterPartitionResponse response = await client.CallAsync<AlterPartitionRequest, AlterPartitionResponse>(
+            Request(cluster.Server(0), topic, before, [0, 1]), version);
+
+        Assert.Equal(whole, response.ErrorCode);
+        Assert.Equal(one, response.Topics.FirstOrDefault()?.Partitions[0].ErrorCode ?? ErrorCode.None);
+    }
+
+    private static AlterPartitionRequest Request(BrokerServer leader, TestTopic topic, PartitionImage before, int[] isr)
+    {
+        var request = new AlterPartitionRequest { BrokerId = leader.Id, BrokerEpoch = leader.Membership.BrokerEpoch };
+        var data = new AlterPartitionRequest.TopicData { TopicId = topic.Id, TopicName = topic.Name };
+        var partition = new AlterPartitionRequest.PartitionData { LeaderEpoch = before.LeaderEpoch, PartitionEpoch = before.PartitionEpoch };
+        partition.NewIsr.AddRange(isr);
+        data.Partitions.Add(partition);
+        request.Topics.Add(data);
+        return request;
     }
 }

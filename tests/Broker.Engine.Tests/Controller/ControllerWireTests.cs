@@ -106,6 +106,30 @@ public sealed class ControllerWireTests
     }
 
     [Fact]
+    public async Task AllocateProducerIds_OfLiveBrokers_AreBlocksOfTheirOwn()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
+        BrokerServer controller = cluster.Brokers.Single(b => b.Server!.Membership.Controller!.IsActive).Server!;
+        KafkaConnection client = await cluster.ConnectAsync(controller.Id);
+        async Task<AllocateProducerIdsResponse> AskAsync(int broker, long epoch) =>
+            await client.CallAsync<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(new() { BrokerId = broker, BrokerEpoch = epoch }, 0);
+        List<long> firsts = [];
+        foreach (int broker in (int[])[0, 1, 0])
+        {
+            AllocateProducerIdsResponse response = await AskAsync(broker, cluster.Server(broker).Membership.BrokerEpoch);
+            Assert.Equal((ErrorCode.None, 1_000), (response.ErrorCode, response.ProducerIdLen));
+            firsts.Add(response.ProducerIdStart);
+        }
+        firsts.Add((await cluster.Server(1 - controller.Id).ProducerIds.NextAsync(Token)).Id);
+        Assert.Equal([firsts[0], firsts[0] + 1_000, firsts[0] + 2_000, firsts[0] + 3_000], firsts);
+
+        Assert.Equal(ErrorCode.StaleBrokerEpoch, (await AskAsync(0, 1)).ErrorCode);
+        Assert.Equal(ErrorCode.BrokerIdNotRegistered, (await AskAsync(7, 1)).ErrorCode);
+        client = await cluster.ConnectAsync(1 - controller.Id);
+        Assert.Equal(ErrorCode.NotController, (await AskAsync(0, 1)).ErrorCode);
+    }
+
+    [Fact]
     public async Task Balance_AfterARestart_GoesBackByItself()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(

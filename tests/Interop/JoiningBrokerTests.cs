@@ -1,0 +1,122 @@
+using Broker.Client;
+using Broker.Protocol.Messages;
+
+namespace Interop;
+
+/// <summary>A real Kafka broker of ZooKeeper mode joins a cluster of ours: it obeys our controller, follows, leads and leaves while a
+/// producer writes with acks=all, and its files are ours, byte for byte.</summary>
+public sealed class JoiningBrokerTests
+{
+    private const string Topic = "shared";
+    private const int Real = 9;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("3.9", true)]
+    [InlineData("3.9", false)]
+    [InlineData("2.8", true)]
+    public async Task RealBroker_InOurCluster_FollowsLeadsAndLeaves(string version, bool onServedTree)
+    {
+        JavaToolTests.Tools();
+        await using ZooKeeperProcess? zooKeeper = onServedTree ? null : await ZooKeeperProcess.StartAsync();
+        string connect = zooKeeper?.Address ?? $"127.0.0.1:{FreePorts.InARow(1)}";
+        await using HostProcess ours = await HostProcess.StartAsync(
+            brokers: 2, arguments: onServedTree ? ["--zookeeper-port", connect.Split(':')[1]] : ["--override", $"zookeeper.connect={connect}"]);
+        await using KafkaProcess real = await KafkaProcess.StartAsync(version, Real, connect, "log.cleaner.dedupe.buffer.size=20971520");
+        string[] to = ["--bootstrap-server", ours.Bootstrap];
+        await KafkaTool.RunAsync("3.9", "topics", [.. to, "--create", "--topic", Topic, "--replica-assignment", "0:1,1:0"]);
+        await using IdempotentProducer producer = await IdempotentProducer.StartAsync(
+            $"{ours.Bootstrap},127.0.0.1:{ours.Port + 1},{real.Bootstrap}", Topic, partitions: 2, rate: 500);
+
+        // It gets a replica of each and leads both; it gives producer ids of the cluster.
+        await MoveAsync(to, (0, $"{Real},0"), (1, $"{Real},1"));
+        await KafkaTool.RunAsync("3.9", "leader-election", [.. to, "--election-type", "preferred", "--all-topic-partitions"]);
+        await LeadersAsync(ours.Port, Real, Real);
+        await NewProducerIdAsync(real.Port);
+
+        // It goes in good order and comes back; one of ours goes and comes back, in and out of sync of a partition that it leads.
+        await real.StopAsync();
+        await LeadersAsync(ours.Port, 0, 1);
+        await real.StartAgainAsync();
+        await InSyncAsync(to);
+        using (var http = new HttpClient { BaseAddress = ours.Http })
+        {
+            (await Rest.PostAsync(http, "/api/v1/brokers/1/stop", "")).Dispose();
+            await LeadersAsync(ours.Port, 0, Real);
+            (await Rest.PostAsync(http, "/api/v1/brokers/1/start", "")).Dispose();
+        }
+        await InSyncAsync(to);
+
+        (List<(int Partition, long Number, long Offset)> acknowledged, string said) = await producer.EndAsync();
+        Assert.True(acknowledged.Count > 1_000, said);
+        await Chaos.VerifyAsync(
+            broker => broker == Real ? real.Port : ours.Port + broker, acknowledged, said, Topic, partitions: 2);
+        foreach (int partition in (int[])[0, 1])
+        {
+            AssertSameFiles(real.PartitionDirectory($"{Topic}-{partition}"), Path.Combine(ours.DataDirectory, $"broker-{partition}", $"{Topic}-{partition}"));
+        }
+        await MoveAsync(to, (0, "0,1"), (1, "1,0"));
+        await LeadersAsync(ours.Port, 0, 1);
+    }
+
+    private static async Task MoveAsync(string[] to, params (int Partition, string Replicas)[] partitions)
+    {
+        using ToolFile plan = ToolFile.Reassignment(Topic, partitions);
+        string[] with = ["--reassignment-json-file", plan.Path];
+        await KafkaTool.RunAsync("3.9", "reassign-partitions", [.. to, "--execute", .. with]);
+        await KafkaTool.UntilAsync(
+            said => said.Split("is completed", StringSplitOptions.None).Length > partitions.Length, "3.9", "reassign-partitions",
+            [.. to, "--verify", .. with]);
+    }
+
+    private static Task<string> InSyncAsync(string[] to) => KafkaTool.UntilAsync(
+        said => !said.Contains("Partition:", StringComparison.Ordinal), "3.9", "topics",
+        [.. to, "--describe", "--topic", Topic, "--under-replicated-partitions"]);
+
+    private static async Task LeadersAsync(int port, params int[] leaders)
+    {
+        long end = Environment.TickCount64 + 30_000;
+        for (int partition = 0; partition < leaders.Length;)
+        {
+            int found = await NumberedLog.LeaderAsync(await ConnectAsync(port), Topic, partition);
+            if (found == leaders[partition])
+            {
+                partition++;
+                continue;
+            }
+            Assert.True(Environment.TickCount64 < end, $"partition {partition} is led by {found}, not {leaders[partition]}");
+            await Task.Delay(50, Token);
+        }
+    }
+
+    /// <summary>Brokers of 3.0 and later have their producer ids from the controller: from ours here.</summary>
+    private static async Task NewProducerIdAsync(int port)
+    {
+        await using KafkaConnection connection = await ConnectAsync(port);
+        long end = Environment.TickCount64 + 30_000;
+        InitProducerIdResponse response;
+        do
+        {
+            Assert.True(Environment.TickCount64 < end, "the real broker gets no producer ids");
+            response = await connection.SendAsync<InitProducerIdRequest, InitProducerIdResponse>(
+                new InitProducerIdRequest { TransactionalId = null, TransactionTimeoutMs = 60_000 }, 2, Token);
+        }
+        while (response.ErrorCode == ErrorCode.CoordinatorLoadInProgress);
+        Assert.Equal(ErrorCode.None, response.ErrorCode);
+    }
+
+    private static void AssertSameFiles(string real, string ours)
+    {
+        string[] Segments(string directory) => [.. Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        Assert.Equal(Segments(real), Segments(ours));
+        foreach (string segment in Segments(real))
+        {
+            byte[] bytes = File.ReadAllBytes(Path.Combine(real, segment));
+            Assert.True(bytes.AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(ours, segment))), $"{real} and {ours} differ in {segment}");
+        }
+    }
+
+    private static Task<KafkaConnection> ConnectAsync(int port) =>
+        KafkaConnection.ConnectAsync("127.0.0.1", port, "test", TimeSpan.FromSeconds(10), Token);
+}

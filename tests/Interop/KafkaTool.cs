@@ -1,0 +1,59 @@
+namespace Interop;
+
+/// <summary>Apache Kafka's own command line tools.</summary>
+internal static class KafkaTool
+{
+    /// <summary>They run for a second: most of that is the start of their virtual machine.</summary>
+    private const string Quick = "KAFKA_HEAP_OPTS=-Xmx128M -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
+    /// <summary>Runs one and gives back all that it printed, however it ended.</summary>
+    /// <param name="version">4.3, 3.9 or 2.8.</param>
+    /// <param name="tool">Its script's name without kafka- and .sh.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="input">What it reads.</param>
+    public static Task<CommandResult> TryAsync(string version, string tool, string[] arguments, string? input = null) =>
+        Command.RunAsync("env", [Quick, JavaToolTests.Tools(), version, tool, .. arguments], input);
+
+    /// <summary>Runs one that must succeed.</summary>
+    /// <returns>What it printed.</returns>
+    public static async Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
+        (await TryAsync(version, tool, arguments, input)).Succeeded($"{tool} {version} {string.Join(' ', arguments)}");
+
+    /// <summary>Runs one again and again until it says what is waited for.</summary>
+    public static async Task<string> UntilAsync(
+        Func<string, bool> isIt, string version, string tool, string[] arguments, int timeoutSeconds = 60)
+    {
+        long end = Environment.TickCount64 + (timeoutSeconds * 1_000L);
+        while (true)
+        {
+            string said = await RunAsync(version, tool, arguments);
+            if (isIt(said))
+            {
+                return said;
+            }
+            Assert.True(Environment.TickCount64 < end, $"{tool} {version} {string.Join(' ', arguments)} still says after {timeoutSeconds} s:\n{said}");
+        }
+    }
+}
+
+/// <summary>A file that a tool reads.</summary>
+internal sealed class ToolFile : IDisposable
+{
+    public ToolFile(string json)
+    {
+        Path = System.IO.Path.GetTempFileName();
+        File.WriteAllText(Path, json);
+    }
+
+    public string Path { get; }
+
+    /// <summary>The partitions of a topic with the replicas that they are to have.</summary>
+    public static ToolFile Reassignment(string topic, params (int Partition, string Replicas)[] partitions) => new(
+        "{\"version\":1,\"partitions\":["
+        + string.Join(',', partitions.Select(p => $"{{\"topic\":\"{topic}\",\"partition\":{p.Partition},\"replicas\":[{p.Replicas}]}}")) + "]}");
+
+    public static ToolFile Partitions(string topic, params int[] partitions) => new(
+        "{\"partitions\":[" + string.Join(',', partitions.Select(p => $"{{\"topic\":\"{topic}\",\"partition\":{p}}}")) + "]}");
+
+    public void Dispose() => File.Delete(Path);
+}
