@@ -107,7 +107,7 @@ internal sealed partial class ReplicaManager
         // The checkpoint is of the last start: a log that was let go since knows better.
         _checkpointed.Remove(id, out long checkpointed);
         var partition = new Partition(topic, id.Partition, log, owner, checkpointed, Context);
-        topic.Set(id.Partition, partition);
+        Partitions.Add(topic, id.Partition, partition);
         return partition;
     }
 
