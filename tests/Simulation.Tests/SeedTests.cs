@@ -3,13 +3,13 @@ using System.Globalization;
 
 namespace Simulation.Tests;
 
-/// <summary>Seeds of the simulator: a whole cluster under faults, by simulated time. SIMULATION_SEEDS says how many (1000 within
-/// three minutes), SIMULATION_FIRST which comes first.</summary>
+/// <summary>Seeds of the simulator: a whole cluster under faults, by simulated time. SIMULATION_SEEDS says how many, SIMULATION_FIRST
+/// which comes first.</summary>
 public class SeedTests
 {
-    private const int SeedsDefault = 80;
+    private const int SeedsDefault = 1000;
 
-    /// <summary>A seed takes some tenths of a second; one that has not ended in this time hangs.</summary>
+    /// <summary>A seed takes less than a tenth of a second; one that has not ended in this time hangs.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     [Fact]

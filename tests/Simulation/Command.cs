@@ -56,7 +56,7 @@ internal sealed class Command
             if (outcome.Failure is not null)
             {
                 failed++;
-                Tell(outcome);
+                Tell(TraceFile is not null ? outcome : await new Scenario(seed, keepsTrace: true).RunAsync());
             }
             if (Twice)
             {

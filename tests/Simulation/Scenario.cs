@@ -15,6 +15,15 @@ internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Ste
 internal sealed class Scenario
 {
     private const int ClientMachine = 100;
+
+    /// <summary>Within it all partitions take records again, once the faults are over.</summary>
+    private const double RecoveryMs = 60_000;
+
+    /// <summary>Within it all is at rest, once nobody writes any more: a producer's last batch may take two minutes.</summary>
+    private const double RestMs = 190_000;
+
+    /// <summary>How often it is looked whether what is waited for has come.</summary>
+    private const double AskEveryMs = 25;
     private readonly SimWorld _world;
     private readonly SimCluster _cluster;
     private readonly History _history;
@@ -29,8 +38,7 @@ internal sealed class Scenario
 
     public Scenario(ulong seed, bool keepsTrace)
     {
-        _world = new SimWorld(seed);
-        _world.Trace.KeepsAll = keepsTrace;
+        _world = new SimWorld(seed, keepsTrace);
         _history = new History(_world);
         int brokers = 3 + _world.Random.Next(3);
         _losesPower = _world.Chance(0.25);
@@ -43,10 +51,9 @@ internal sealed class Scenario
         };
         _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text))
         {
-            LeastLevel = keepsTrace ? LogLevel.Debug : LogLevel.Information,
+            LeastLevel = keepsTrace ? LogLevel.Debug : LogLevel.Error,
         };
         _invariants = new Invariants(_cluster, _history);
-        _cluster.LosingPower = _invariants.LosesPower;
         _history.CommittedEndOf = _invariants.CommittedEndOf;
         _nemesis = new Nemesis(_cluster, _losesPower);
         _world.Log($"seed {seed}: {brokers} brokers, {_replication} replicas, faults: {_nemesis.Kinds}; power {_losesPower}");
@@ -59,8 +66,6 @@ internal sealed class Scenario
         {
             _world.ScheduleMs(null, _world.Between(0, 200), broker.Start);
         }
-        bool AllServe() => _cluster.Brokers.All(
-            b => b.Server is { IsServing: true } server && server.Metadata.Current.Brokers.Count == _cluster.Brokers.Count);
         await RunAsync(30_000, AllServe);
         if (!AllServe())
         {
@@ -72,23 +77,51 @@ internal sealed class Scenario
         await RunAsync(_world.NowMs + 10_000 + _world.Between(0, 30_000));
         _world.Log("all is healed");
         _nemesis.End();
-        await RunAsync(_world.NowMs + 25_000);
-        _producers.ForEach(p => p.Stop());
-        _churn?.Stop();
-        await RunAsync(_world.NowMs + 130_000, () => _producers.TrueForAll(p => p.Running.IsCompleted));
-        await RunAsync(_world.NowMs + 60_000, AllIsRead);
-        await RunAsync(_world.NowMs + 5_000);   // followers hear of the high watermark with their next fetch
-        if (_history.Failure is null)
-        {
-            CheckEnd();
-        }
+        await EndAsync();
         return new Outcome(
             _world.Seed, _history.Failure, _world.Trace.Hash, _world.Steps, _history.AcknowledgedCount, _history.ReadCount,
             _history.LostWithAcks1, _world.Trace);
     }
 
-    private Task RunAsync(double untilMs, Func<bool>? done = null) =>
-        _world.RunAsync(untilMs, () => _history.Failure is not null || (done is not null && done()));
+    /// <summary>After the faults all works again, and when nobody writes any more, all comes to rest: each as soon as it is so,
+    /// and within a time.</summary>
+    private async Task EndAsync()
+    {
+        _history.AcknowledgedSince.Clear();
+        await RunAsync(_world.NowMs + RecoveryMs, () => AllServe() && _parts.TrueForAll(_history.AcknowledgedSince.Contains));
+        if (_parts.Find(p => !_history.AcknowledgedSince.Contains(p)) is { Topic: not null } part)
+        {
+            _history.Fail($"nothing was acknowledged in {part} for {RecoveryMs} ms after all was healed");
+        }
+        _producers.ForEach(p => p.Stop());
+        _churn?.Stop();
+        await RunAsync(_world.NowMs + RestMs, () => Unrest() is null);
+        // It stays so: mostly for as long as followers take to hear of the high watermark, at times for a lag time and more.
+        await RunAsync(_world.NowMs + (_world.Seed % 10 == 0 ? 12_000 : 1_000));
+        if (_history.Failure is null && Unrest() is { } unrest)
+        {
+            _history.Fail(unrest);
+        }
+        _history.CheckEnd(loses1: _replication > 1);
+    }
+
+    private bool AllServe() => _cluster.Brokers.All(
+        b => b.Server is { IsServing: true } server && server.Metadata.Current.Brokers.Count == _cluster.Brokers.Count);
+
+    /// <summary>Runs until a time, or until <paramref name="done"/>, which is asked every few milliseconds.</summary>
+    private Task RunAsync(double untilMs, Func<bool>? done = null)
+    {
+        double askAtMs = 0;
+        return _world.RunAsync(untilMs, () =>
+        {
+            if (_history.Failure is not null || done is null || _world.NowMs < askAtMs)
+            {
+                return _history.Failure is not null;
+            }
+            askAtMs = _world.NowMs + AskEveryMs;
+            return done();
+        });
+    }
 
     private async Task MakeTopicsAsync()
     {
@@ -131,31 +164,27 @@ internal sealed class Scenario
         _consumers.ForEach(c => c.Start());
     }
 
-    private bool AllIsRead() => _parts.TrueForAll(p => _consumers.TrueForAll(c => c.PositionOf(p) >= _invariants.CommittedEndOf(p)));
-
-    private void CheckEnd()
+    /// <summary>What is not as it must be when all was healed long ago and nobody writes; null when all is.</summary>
+    private string? Unrest()
     {
+        foreach (SimProducer producer in _producers.Where(p => !p.Running.IsCompleted))
+        {
+            return $"{producer.Name} still waits, {RestMs} ms after it was to stop";
+        }
         foreach (SimBroker broker in _cluster.Brokers)
         {
             if (broker.Server is not { IsServing: true })
             {
-                _history.Fail($"broker {broker.Id} does not serve, long after all was healed");
-                return;
+                return $"broker {broker.Id} does not serve, long after all was healed";
             }
         }
-        _invariants.CheckEnd(_parts);
         foreach (TopicPart part in _parts.Where(p => !_history.IsTainted(p)))
         {
             foreach (SimConsumer consumer in _consumers.Where(c => c.PositionOf(part) < _invariants.CommittedEndOf(part)))
             {
-                _history.Fail($"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}");
+                return $"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}";
             }
         }
-        foreach (SimProducer producer in _producers.Where(p => !p.Running.IsCompleted))
-        {
-            _history.Fail($"{producer.Name} still waits, two minutes after all was healed");
-        }
-        _churn?.CheckEnd();
-        _history.CheckEnd(loses1: _replication > 1);
+        return _invariants.Unrest(_parts) ?? _churn?.Unrest();
     }
 }

@@ -85,8 +85,8 @@ internal sealed class Histogram
     private readonly Func<IEnumerable<HistogramShard>> _shards;
     private readonly double _scale;
     private readonly int _shift;
-    private readonly double[] _weights = new double[HistogramShard.BucketCount];
-    private readonly long[] _seen = new long[HistogramShard.BucketCount];
+    private double[]? _weights;
+    private long[]? _seen;
     private readonly Func<long>? _total;
 
     /// <param name="shards">Where the values are; there may be more of them from call to call.</param>
@@ -106,7 +106,12 @@ internal sealed class Histogram
         lock (_lock)
         {
             Span<long> now = stackalloc long[HistogramShard.BucketCount];
-            Sum(now);
+            if (Sum(now) == 0)
+            {
+                return;   // many histograms never get a value, and need no room
+            }
+            _weights ??= new double[HistogramShard.BucketCount];
+            _seen ??= new long[HistogramShard.BucketCount];
             for (int i = 0; i < now.Length; i++)
             {
                 _weights[i] = (_weights[i] * s_decay) + Math.Max(0, now[i] - _seen[i]);
@@ -149,7 +154,7 @@ internal sealed class Histogram
             count = Sum(buckets);
             for (int i = 0; i < buckets.Length; i++)
             {
-                weights[i] = _weights[i] + Math.Max(0, buckets[i] - _seen[i]);
+                weights[i] = (_weights?[i] ?? 0) + Math.Max(0, buckets[i] - (_seen?[i] ?? 0));
                 total += weights[i];
             }
         }

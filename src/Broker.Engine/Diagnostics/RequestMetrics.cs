@@ -130,13 +130,25 @@ internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listener
         {
             for (int slot = 0; slot < Slots; slot++)
             {
-                if (Array.Exists(_shards, s => Volatile.Read(ref s[slot]) is not null))
+                if (IsCalled(slot))
                 {
                     AddApis(slot);
                 }
             }
             return [.. _apis.Values.OrderBy(a => a.Name, StringComparer.Ordinal)];
         }
+    }
+
+    private bool IsCalled(int slot)
+    {
+        foreach (RequestShard?[] thread in _shards)
+        {
+            if (Volatile.Read(ref thread[slot]) is not null)
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void AddApis(int slot)
@@ -156,23 +168,28 @@ internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listener
     {
         if (!_apis.ContainsKey(name))
         {
-            _apis.Add(name, new RequestApi(name, HasConversions(slots[0]), time, () => Shards(slots)));
+            _apis.Add(name, new RequestApi(name, HasConversions(slots[0]), time, known => Shards(slots, known)));
         }
     }
 
-    private IEnumerable<RequestShard> Shards(int[] slots)
+    /// <summary>The shards of some slots that there are by now; they do not go again.</summary>
+    /// <param name="slots">Which.</param>
+    /// <param name="known">What was found before: given back where there are no more.</param>
+    private RequestShard[] Shards(int[] slots, RequestShard[] known)
     {
+        int count = 0;
         foreach (RequestShard?[] thread in _shards)
         {
             foreach (int slot in slots)
             {
-                if (Volatile.Read(ref thread[slot]) is { } shard)
-                {
-                    yield return shard;
-                }
+                count += Volatile.Read(ref thread[slot]) is null ? 0 : 1;
             }
         }
+        return count == known.Length ? known : Collect(slots);
     }
+
+    private RequestShard[] Collect(int[] slots) =>
+        [.. _shards.SelectMany(t => slots.Select(s => Volatile.Read(ref t[s]))).OfType<RequestShard>()];
 
     public void Tick()
     {
@@ -187,18 +204,23 @@ internal sealed class RequestMetrics(int threads, IReadOnlyList<string> listener
 internal sealed class RequestApi
 {
     private readonly Lock _lock = new();
-    private readonly Func<IEnumerable<RequestShard>> _shards;
+    private readonly Func<RequestShard[], RequestShard[]> _find;
     private readonly TimeProvider _time;
     private readonly Meter?[] _versions = new Meter?[RequestShard.VersionCount];
     private readonly Meter?[] _errors = new Meter?[RequestShard.ErrorCount];
     private readonly Histogram?[] _figures = new Histogram?[RequestShard.FigureCount];
+    private RequestShard[] _known = [];
 
-    public RequestApi(string name, bool hasConversions, TimeProvider time, Func<IEnumerable<RequestShard>> shards)
+    /// <param name="name">Kafka's name.</param>
+    /// <param name="hasConversions">Whether it counts conversions.</param>
+    /// <param name="time">The broker's clock.</param>
+    /// <param name="find">Finds its shards, given those that it found before.</param>
+    public RequestApi(string name, bool hasConversions, TimeProvider time, Func<RequestShard[], RequestShard[]> find)
     {
         Name = name;
-        _shards = shards;
+        _find = find;
         _time = time;
-        All = new CountMeter(time, "requests", () => _shards().Sum(s => s.Requests));
+        All = new CountMeter(time, "requests", () => Shards().Sum(s => s.Requests));
         for (int i = 0; i < RequestShard.FigureCount; i++)
         {
             var figure = (RequestFigure)i;
@@ -207,8 +229,8 @@ internal sealed class RequestApi
             if (hasConversions || figure is not (RequestFigure.MessageConversionsTimeMs or RequestFigure.TemporaryMemoryBytes))
             {
                 _figures[i] = new Histogram(
-                    () => _shards().Select(s => s.Of(figure)), isTime ? LatencyTimer.MsPerTimestamp : 1, isTime ? LatencyTimer.Shift : 0,
-                    hasZeros ? null : () => _shards().Sum(s => s.Requests));
+                    () => Shards().Select(s => s.Of(figure)), isTime ? LatencyTimer.MsPerTimestamp : 1, isTime ? LatencyTimer.Shift : 0,
+                    hasZeros ? null : () => Shards().Sum(s => s.Requests));
             }
         }
     }
@@ -219,8 +241,10 @@ internal sealed class RequestApi
     /// <summary>Requests of every version.</summary>
     public Meter All { get; }
 
+    private RequestShard[] Shards() => _known = _find(_known);
+
     /// <summary>Answers that carried an error, by code; each partition's counts.</summary>
-    public long Failures => _shards().Sum(s => s.Errors.Sum() - s.Errors[1 + (int)ErrorCode.None]);
+    public long Failures => Shards().Sum(s => s.Errors.Sum() - s.Errors[1 + (int)ErrorCode.None]);
 
     /// <summary>A histogram, or null where the API has none of the kind.</summary>
     public Histogram? Find(RequestFigure figure) => _figures[(int)figure];
@@ -239,10 +263,9 @@ internal sealed class RequestApi
         {
             for (int i = 0; i < meters.Length; i++)
             {
-                int index = i;
-                if (meters[i] is null && _shards().Any(s => count(s, index) > 0))
+                if (meters[i] is null && IsCounted(i, count))
                 {
-                    meters[i] = new CountMeter(_time, eventType, () => _shards().Sum(s => count(s, index)));
+                    meters[i] = MeterOf(i, eventType, count);
                 }
                 if (meters[i] is { } meter)
                 {
@@ -252,6 +275,21 @@ internal sealed class RequestApi
         }
         return made;
     }
+
+    private bool IsCounted(int index, Func<RequestShard, int, long> count)
+    {
+        foreach (RequestShard shard in Shards())
+        {
+            if (count(shard, index) > 0)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private CountMeter MeterOf(int index, string eventType, Func<RequestShard, int, long> count) =>
+        new(_time, eventType, () => Shards().Sum(s => count(s, index)));
 
     public void Tick()
     {

@@ -48,9 +48,11 @@ internal sealed class TopicMetrics(TimeProvider time)
         Meter?[] meters = Volatile.Read(ref _meters)
             ?? Interlocked.CompareExchange(ref _meters, new Meter?[MeterCount], null) ?? _meters;
         ref Meter? slot = ref meters[(int)meter];
-        return Volatile.Read(ref slot)
-            ?? Interlocked.CompareExchange(ref slot, new CountMeter(time, EventType(meter), () => Count(meter)), null) ?? slot;
+        return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, Make(meter), null) ?? slot;
     }
+
+    /// <summary>Apart, so that finding one that is there allocates nothing.</summary>
+    private CountMeter Make(TopicMeter meter) => new(time, EventType(meter), () => Count(meter));
 
     public long Count(TopicMeter meter) => Interlocked.Read(ref _counts[(int)meter]);
 

@@ -16,6 +16,7 @@ internal sealed class PartitionTable
     private readonly ConcurrentDictionary<byte[], HostedTopic>.AlternateLookup<ReadOnlySpan<byte>> _utf8;
 
     private readonly TimeProvider _time;
+    private int _changes;
 
     public PartitionTable(TimeProvider time)
     {
@@ -76,10 +77,20 @@ internal sealed class PartitionTable
         return topic;
     }
 
+    /// <summary>Rises with each partition that comes or goes: a list of them is of its number.</summary>
+    public int Changes => Volatile.Read(ref _changes);
+
+    public void Add(HostedTopic topic, int index, Partition partition)
+    {
+        topic.Set(index, partition);
+        Interlocked.Increment(ref _changes);
+    }
+
     /// <summary>Takes a partition out, and its topic when that was the last.</summary>
     public void Remove(HostedTopic topic, int index)
     {
         topic.Set(index, null);
+        Interlocked.Increment(ref _changes);
         if (topic.IsEmpty)
         {
             AllTopics.Forget(topic.Metrics, () => _byName.TryRemove(KeyValuePair.Create(topic.Name, topic)));

@@ -111,7 +111,7 @@ internal sealed partial class ReplicaManager
         _offline.TryRemove(id, out _);
         int owner = _ownerThreads == 0 ? -1 : _nextOwner++ % _ownerThreads;
         var partition = new Partition(topic, id.Partition, log, owner, _checkpointed.GetValueOrDefault(id), Context);
-        topic.Set(id.Partition, partition);
+        Partitions.Add(topic, id.Partition, partition);
         _checkpointed.TryRemove(id, out _);   // it is of the last start: a log that is let go knows better
         return partition;
     }

@@ -10,7 +10,7 @@ namespace Broker.Engine.Tests.Storage;
 internal sealed class FaultingDisk : Disk
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Content> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FaultingDiskContent> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _directories = new(StringComparer.Ordinal);
 
     /// <summary>Called before each write of a file with its name and length; what it returns is written, and where that is
@@ -38,14 +38,14 @@ internal sealed class FaultingDisk : Disk
         {
             lock (_lock)
             {
-                return _files[path].Bytes.ToArray();
+                return _files[path].ToArray();
             }
         }
         set
         {
             lock (_lock)
             {
-                _files[path] = new Content { Bytes = [.. value], Synced = value };
+                _files[path] = new FaultingDiskContent(value, isSynced: true);
             }
         }
     }
@@ -61,9 +61,9 @@ internal sealed class FaultingDisk : Disk
         var copy = new FaultingDisk();
         lock (_lock)
         {
-            foreach ((string path, Content content) in _files)
+            foreach ((string path, FaultingDiskContent content) in _files)
             {
-                copy._files[path] = new Content { Bytes = [.. content.Bytes], Synced = [.. content.Bytes] };
+                copy._files[path] = new FaultingDiskContent(content.Bytes, isSynced: true);
             }
             copy._directories.UnionWith(_directories);
         }
@@ -76,7 +76,7 @@ internal sealed class FaultingDisk : Disk
         var copy = new FaultingDisk();
         lock (_lock)
         {
-            foreach ((string path, Content content) in _files.OrderBy(f => f.Key, StringComparer.Ordinal))
+            foreach ((string path, FaultingDiskContent content) in _files.OrderBy(f => f.Key, StringComparer.Ordinal))
             {
                 copy._files[path] = content.AfterPowerLoss(random);
             }
@@ -91,7 +91,7 @@ internal sealed class FaultingDisk : Disk
     {
         lock (_lock)
         {
-            return _files.TryGetValue(path, out Content? content) ? content.Bytes.Count : -1;
+            return _files.TryGetValue(path, out FaultingDiskContent? content) ? content.Length : -1;
         }
     }
 
@@ -100,23 +100,26 @@ internal sealed class FaultingDisk : Disk
         OnOperation?.Invoke("read", path);
         lock (_lock)
         {
-            return _files.TryGetValue(path, out Content? content) ? [.. content.Bytes] : null;
+            return _files.TryGetValue(path, out FaultingDiskContent? content) ? content.ToArray() : null;
         }
     }
 
     public override void Replace(string path, ReadOnlySpan<byte> content, bool sync)
     {
         OnOperation?.Invoke("replace", path);
-        var made = new Content();
+        var made = new FaultingDiskContent([], isSynced: true);
         Write(path, made, content, 0);
-        made.Synced = sync ? [.. made.Bytes] : [];
+        if (sync)
+        {
+            made.Sync();
+        }
         lock (_lock)
         {
             _files[path] = made;
         }
     }
 
-    private void Write(string path, Content content, ReadOnlySpan<byte> bytes, long position)
+    private void Write(string path, FaultingDiskContent content, ReadOnlySpan<byte> bytes, long position)
     {
         Changing?.Invoke();
         int allowed = OnWrite?.Invoke(path, bytes.Length) ?? bytes.Length;
@@ -149,7 +152,7 @@ internal sealed class FaultingDisk : Disk
         Changing?.Invoke();
         lock (_lock)
         {
-            if (_files.Remove(from, out Content? content))
+            if (_files.Remove(from, out FaultingDiskContent? content))
             {
                 _files[to] = content;
             }
@@ -184,7 +187,7 @@ internal sealed class FaultingDisk : Disk
             _directories.Add(to);
             foreach (string path in _files.Keys.Where(p => Path.GetDirectoryName(p) == from).ToArray())
             {
-                _files.Remove(path, out Content? content);
+                _files.Remove(path, out FaultingDiskContent? content);
                 _files[Path.Combine(to, Path.GetFileName(path))] = content!;
             }
         }
@@ -236,52 +239,9 @@ internal sealed class FaultingDisk : Disk
         }
     }
 
-    private sealed class Content
-    {
-        public List<byte> Bytes { get; init; } = [];
-
-        /// <summary>What is sure to be there after a power failure.</summary>
-        public byte[] Synced { get; set; } = [];
-
-        /// <summary>What may be there: of every page either what was synced or what was written since, and the file as long as
-        /// one of both or somewhere between.</summary>
-        public Content AfterPowerLoss(Random random)
-        {
-            int length = random.Next(4) switch
-            {
-                0 => Synced.Length,
-                1 => Bytes.Count,
-                _ => random.Next(Math.Min(Synced.Length, Bytes.Count), Math.Max(Synced.Length, Bytes.Count) + 1),
-            };
-            byte[] left = new byte[length];
-            for (int at = 0; at < length; at += PageBytes)
-            {
-                int end = Math.Min(at + PageBytes, length);
-                bool isNew = random.Next(2) == 0;
-                for (int i = at; i < end; i++)
-                {
-                    left[i] = isNew && i < Bytes.Count ? Bytes[i] : i < Synced.Length ? Synced[i] : (byte)0;
-                }
-            }
-            return new Content { Bytes = [.. left], Synced = left };
-        }
-
-        private const int PageBytes = 512;
-
-        public void Write(ReadOnlySpan<byte> bytes, int position)
-        {
-            int end = position + bytes.Length;
-            if (Bytes.Count < end)
-            {
-                System.Runtime.InteropServices.CollectionsMarshal.SetCount(Bytes, end);
-            }
-            bytes.CopyTo(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Bytes)[position..]);
-        }
-    }
-
     private sealed class OpenFile(FaultingDisk disk, string path) : DiskFile
     {
-        private Content? _content;
+        private FaultingDiskContent? _content;
         private string _path = path;
         private bool _disposed;
 
@@ -295,19 +255,19 @@ internal sealed class FaultingDisk : Disk
             {
                 lock (disk._lock)
                 {
-                    return Open().Bytes.Count;
+                    return Open().Length;
                 }
             }
         }
 
-        private Content Open()
+        private FaultingDiskContent Open()
         {
             if (_content is null)
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (!disk._files.TryGetValue(_path, out _content))
                 {
-                    disk._files[_path] = _content = new Content();
+                    disk._files[_path] = _content = new FaultingDiskContent([], isSynced: true);
                 }
             }
             return _content;
@@ -325,9 +285,9 @@ internal sealed class FaultingDisk : Disk
             disk.OnRead?.Invoke(_path, destination.Length);
             lock (disk._lock)
             {
-                List<byte> bytes = Open().Bytes;
-                int length = Math.Clamp(bytes.Count - (int)position, 0, destination.Length);
-                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes).Slice(length == 0 ? 0 : (int)position, length).CopyTo(destination);
+                ReadOnlySpan<byte> bytes = Open().Bytes;
+                int length = Math.Clamp(bytes.Length - (int)position, 0, destination.Length);
+                bytes.Slice(length == 0 ? 0 : (int)position, length).CopyTo(destination);
                 return length;
             }
         }
@@ -335,7 +295,7 @@ internal sealed class FaultingDisk : Disk
         public override void Write(ReadOnlySpan<byte> bytes, long position)
         {
             disk.OnOperation?.Invoke("write", _path);
-            Content content;
+            FaultingDiskContent content;
             lock (disk._lock)
             {
                 content = Open();
@@ -349,7 +309,7 @@ internal sealed class FaultingDisk : Disk
             disk.Changing?.Invoke();
             lock (disk._lock)
             {
-                System.Runtime.InteropServices.CollectionsMarshal.SetCount(Open().Bytes, (int)length);
+                Open().SetLength((int)length);
             }
         }
 
@@ -363,8 +323,7 @@ internal sealed class FaultingDisk : Disk
             lock (disk._lock)
             {
                 disk.Syncs++;
-                Content content = Open();
-                content.Synced = [.. content.Bytes];
+                Open().Sync();
             }
         }
 

@@ -30,6 +30,9 @@ internal sealed class History(SimWorld world)
 
     public int AcknowledgedCount { get; private set; }
 
+    /// <summary>Partitions in which something was acknowledged since it was last cleared.</summary>
+    public HashSet<TopicPart> AcknowledgedSince { get; } = [];
+
     public int ReadCount { get; private set; }
 
     /// <summary>Values acknowledged with acks=1 that were lost, which Kafka allows.</summary>
@@ -88,6 +91,7 @@ internal sealed class History(SimWorld world)
 
     public void Acknowledged(TopicPart target, long[] values, long baseOffset, bool isDurable)
     {
+        AcknowledgedSince.Add(target);
         for (int i = 0; i < values.Length; i++)
         {
             Sent sent = _sent[values[i]];

@@ -1,285 +1,298 @@
 using Broker.Engine;
 using Broker.Engine.Replication;
-using Broker.Protocol.Records;
 using Simulation.World;
 
 namespace Simulation.Checks;
 
 /// <summary>
 /// What must hold inside the brokers after every step: offsets in their order, one leader an epoch, one active controller an
-/// epoch, in-sync replicas among the assigned, and replicas equal below the high watermark. Not thread-safe.
+/// epoch, in-sync replicas among the assigned, and replicas equal below the high watermark. Only what changed is looked at.
+/// Not thread-safe.
 /// </summary>
-internal sealed class Invariants(SimCluster cluster, History history)
+internal sealed class Invariants
 {
+    private readonly SimCluster _cluster;
+    private readonly History _history;
+    private readonly PowerLosses _losses;
     private readonly Dictionary<(Guid Topic, int Partition), Committed> _committed = [];
+    private readonly Dictionary<TopicPart, long> _committedEnds = [];
     private readonly Dictionary<(Guid Topic, int Partition, int Epoch), int> _leaders = [];
     private readonly Dictionary<int, int> _controllers = [];
     private readonly Dictionary<(SimProcess, Guid, int), Seen> _seen = [];
-    private readonly HashSet<(TopicPart Part, int Broker)> _weak = [];
+    private readonly Held[] _held;
 
-    /// <summary>What all in-sync replicas had, by batch.</summary>
-    private sealed class Committed(TopicPart part)
+    public Invariants(SimCluster cluster, History history)
     {
-        public TopicPart Part { get; } = part;
-
-        public long End { get; set; }
-
-        /// <summary>How far the leader of each epoch committed.</summary>
-        public Dictionary<int, long> EndOfEpoch { get; } = [];
-
-        /// <summary>What a leader of an epoch must have: all that those before it committed.</summary>
-        public long EndBefore(int epoch) => EndOfEpoch.Where(e => e.Key < epoch).Select(e => e.Value).DefaultIfEmpty(0).Max();
-
-        public SortedList<long, (uint Crc, int Epoch, long Last)> Batches { get; } = [];
+        _cluster = cluster;
+        _history = history;
+        _losses = new PowerLosses(cluster);
+        _held = [.. cluster.Brokers.Select(_ => new Held())];
+        cluster.LosingPower = _losses.Happened;
     }
 
-    private sealed class Seen
+    /// <summary>The partitions that one broker holds, as they were when last looked at.</summary>
+    private sealed class Held
     {
+        public PartitionTable? Table { get; set; }
+
+        public int Changes { get; set; }
+
+        public List<Seen> Partitions { get; } = [];
+    }
+
+    /// <summary>One replica in one life of its broker.</summary>
+    private sealed class Seen(TopicPart part, Committed committed)
+    {
+        public TopicPart Part => part;
+
+        public Committed Committed => committed;
+
+        public required Partition Partition { get; set; }
+
         public PartitionRole? Role { get; set; }
 
         public int Epoch { get; set; } = -1;
 
         public long HighWatermark { get; set; }
 
+        public long Start { get; set; }
+
+        public long LastStable { get; set; }
+
+        public long End { get; set; } = -1;
+
         public long Compared { get; set; }
     }
 
-    public long CommittedEndOf(TopicPart part) =>
-        _committed.Values.Where(c => c.Part == part).Select(c => c.End).DefaultIfEmpty(0).Max();
+    public long CommittedEndOf(TopicPart part) => _committedEnds.GetValueOrDefault(part);
 
     /// <summary>Looks at what an event may have changed.</summary>
     /// <param name="owner">Whose event it was: it reaches others only by events of theirs. Null for all.</param>
     public void Check(SimProcess? owner)
     {
-        foreach (SimBroker broker in cluster.Brokers)
+        if (owner is null)
         {
-            if (broker is not { Process: { IsDead: false } process, Server: { } server } || (owner is not null && owner != process))
+            for (int i = 0; i < _held.Length; i++)
             {
-                continue;
+                Check(_cluster.Brokers[i]);
             }
-            if (server.Membership.Controller is { IsActive: true } controller
-                && _controllers.TryAdd(controller.Epoch, broker.Id) is false && _controllers[controller.Epoch] != broker.Id)
+        }
+        else if (owner.Broker is { } broker && broker.Process == owner)
+        {
+            Check(broker);
+        }
+    }
+
+    private void Check(SimBroker broker)
+    {
+        if (broker is not { Process: { IsDead: false } process, Server: { } server })
+        {
+            return;
+        }
+        if (server.Membership.Controller is { IsActive: true } controller
+            && _controllers.TryAdd(controller.Epoch, broker.Id) is false && _controllers[controller.Epoch] != broker.Id)
+        {
+            _history.Fail($"14: brokers {_controllers[controller.Epoch]} and {broker.Id} are controllers of epoch {controller.Epoch}");
+        }
+        if (server.Replicas is null)
+        {
+            return;
+        }
+        Held held = _held[broker.Id];
+        PartitionTable table = server.Replicas.Partitions;
+        if (held.Table != table || held.Changes != table.Changes)
+        {
+            held.Table = table;
+            held.Changes = table.Changes;
+            held.Partitions.Clear();
+            held.Partitions.AddRange(table.Partitions.Select(p => SeenOf(process, p)));
+        }
+        foreach (Seen seen in held.Partitions)
+        {
+            Partition partition = seen.Partition;
+            if (!ReferenceEquals(seen.Role, partition.Role) || seen.HighWatermark != partition.HighWatermark
+                || seen.End != partition.Log.LogEndOffset || seen.Start != partition.Log.LogStartOffset
+                || seen.LastStable != partition.LastStableOffset)
             {
-                history.Fail($"14: brokers {_controllers[controller.Epoch]} and {broker.Id} are controllers of epoch {controller.Epoch}");
-            }
-            if (server.Replicas is null)
-            {
-                continue;
-            }
-            foreach (Partition partition in server.Replicas.Partitions.Partitions)
-            {
-                Check(broker, process, partition);
+                Check(broker, process, seen);
             }
         }
     }
 
-    private void Check(SimBroker broker, SimProcess process, Partition partition)
+    private Seen SeenOf(SimProcess process, Partition partition)
     {
+        Guid topic = partition.Topic.Id;
         var part = new TopicPart(partition.Topic.Name, partition.Index);
+        if (!_committed.TryGetValue((topic, partition.Index), out Committed? committed))
+        {
+            _committed.Add((topic, partition.Index), committed = new Committed(part));
+        }
+        if (!_seen.TryGetValue((process, topic, partition.Index), out Seen? seen))
+        {
+            _seen.Add((process, topic, partition.Index), seen = new Seen(part, committed) { Partition = partition });
+        }
+        seen.Partition = partition;
+        seen.End = -1;   // so that it is looked at
+        return seen;
+    }
+
+    private void Check(SimBroker broker, SimProcess process, Seen seen)
+    {
+        Partition partition = seen.Partition;
+        PartitionRole role = partition.Role;
         long start = partition.Log.LogStartOffset;
         long end = partition.Log.LogEndOffset;
         long highWatermark = partition.HighWatermark;
         if (partition.LastStableOffset > highWatermark || highWatermark > end || start > end)
         {
-            history.Fail(
-                $"13: {process.Name} {part}: start {start}, last stable {partition.LastStableOffset}, high watermark {highWatermark}, end {end}");
-        }
-        PartitionRole role = partition.Role;
-        Guid id = partition.Topic.Id;
-        if (!_seen.TryGetValue((process, id, partition.Index), out Seen? seen))
-        {
-            _seen.Add((process, id, partition.Index), seen = new Seen());
+            _history.Fail(
+                $"13: {process.Name} {seen.Part}: start {start}, last stable {partition.LastStableOffset}, high watermark {highWatermark}, end {end}");
         }
         if (!ReferenceEquals(seen.Role, role))
         {
-            LogRole(process, part, partition, role, seen.Role);
-            if (_weak.Count > 0 && role.InSyncReplicas.Length > 0 && role.InSyncReplicas.All(r => _weak.Contains((part, r))))
-            {
-                history.Taint(part);   // the others left before the controller knew of the power failure, as they may in Kafka
-            }
+            LogRole(process, seen, role);
             seen.Role = role;
         }
         if (role.IsLeader)
         {
-            CheckLeader(broker, process, part, partition, role, seen);
+            CheckLeader(broker, process, seen, role);
         }
-        Compare(process, part, partition, seen);
+        Compare(process, seen);
+        _losses.MaybeMended(broker, partition, seen.Part, seen.Committed);
         seen.Epoch = role.IsLeader ? role.LeaderEpoch : -1;
         seen.HighWatermark = highWatermark;
+        seen.LastStable = partition.LastStableOffset;
+        seen.Start = start;
+        seen.End = end;
     }
 
-    private void LogRole(SimProcess process, TopicPart part, Partition partition, PartitionRole role, PartitionRole? before)
+    private void LogRole(SimProcess process, Seen seen, PartitionRole role)
     {
-        if (before is null || before.LeaderEpoch != role.LeaderEpoch || before.PartitionEpoch != role.PartitionEpoch)
+        if (seen.Role is not { } before || before.LeaderEpoch != role.LeaderEpoch || before.PartitionEpoch != role.PartitionEpoch)
         {
-            cluster.World.Log(
-                $"{process.Name} {part}: {(role.IsLeader ? "leads" : $"follows {role.Leader}")} in epoch {role.LeaderEpoch}.{role.PartitionEpoch}, " +
-                $"in sync {string.Join(',', role.InSyncReplicas)}, high watermark {partition.HighWatermark}, end {partition.Log.LogEndOffset}");
+            _cluster.World.Log(
+                $"{process.Name} {seen.Part}: {(role.IsLeader ? "leads" : $"follows {role.Leader}")} in epoch {role.LeaderEpoch}.{role.PartitionEpoch}, " +
+                $"in sync {string.Join(',', role.InSyncReplicas)}, high watermark {seen.Partition.HighWatermark}, end {seen.Partition.Log.LogEndOffset}");
         }
     }
 
-    private void CheckLeader(SimBroker broker, SimProcess process, TopicPart part, Partition partition, PartitionRole role, Seen seen)
+    private void CheckLeader(SimBroker broker, SimProcess process, Seen seen, PartitionRole role)
     {
+        Partition partition = seen.Partition;
         (Guid, int, int) key = (partition.Topic.Id, partition.Index, role.LeaderEpoch);
         if (!_leaders.TryAdd(key, broker.Id) && _leaders[key] != broker.Id)
         {
-            history.Fail($"14: brokers {_leaders[key]} and {broker.Id} lead {part} in epoch {role.LeaderEpoch}");
+            _history.Fail($"14: brokers {_leaders[key]} and {broker.Id} lead {seen.Part} in epoch {role.LeaderEpoch}");
         }
         if (seen.Epoch == role.LeaderEpoch && partition.HighWatermark < seen.HighWatermark)
         {
-            history.Fail($"13: {process.Name} {part}: high watermark back from {seen.HighWatermark} to {partition.HighWatermark}");
+            _history.Fail($"13: {process.Name} {seen.Part}: high watermark back from {seen.HighWatermark} to {partition.HighWatermark}");
         }
-        if (Array.Exists(role.InSyncReplicas, r => !role.AssignedReplicas.Contains(r)) || !role.InSyncReplicas.Contains(broker.Id))
+        if (role.InSyncReplicas.AsSpan().ContainsAnyExcept(role.AssignedReplicas) || !role.InSyncReplicas.Contains(broker.Id))
         {
-            history.Fail($"15: {process.Name} {part}: in sync are [{string.Join(',', role.InSyncReplicas)}], assigned [{string.Join(',', role.AssignedReplicas)}]");
+            _history.Fail(
+                $"15: {process.Name} {seen.Part}: in sync are [{string.Join(',', role.InSyncReplicas)}], " +
+                $"assigned [{string.Join(',', role.AssignedReplicas)}]");
         }
-        if (_weak.Count > 0)
+        if (seen.Epoch != role.LeaderEpoch && !_history.IsTainted(seen.Part))
         {
-            _weak.RemoveWhere(w => w.Part == part && !role.InSyncReplicas.Contains(w.Broker));
+            CheckTakeover(broker, process, seen, role);
         }
-        Committed committed = CommittedOf(part, partition);
-        if (seen.Epoch != role.LeaderEpoch && !history.IsTainted(part))
-        {
-            long needed = committed.EndBefore(role.LeaderEpoch);
-            if (partition.Log.LogEndOffset < needed)
-            {
-                history.Fail(
-                    $"3: {process.Name} leads {part} in epoch {role.LeaderEpoch} with end {partition.Log.LogEndOffset}, where {needed} was committed");
-            }
-            CompareTo(process, part, partition, committed, seen.Compared, needed);
-        }
+        Committed committed = seen.Committed;
         if (partition.HighWatermark > committed.End)
         {
-            foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, committed.End, partition.HighWatermark))
-            {
-                committed.Batches[first] = batch;
-            }
-            committed.End = partition.HighWatermark;
-            committed.EndOfEpoch[role.LeaderEpoch] = partition.HighWatermark;
+            committed.Add(partition, role.LeaderEpoch);
+            _committedEnds[seen.Part] = Math.Max(committed.End, CommittedEndOf(seen.Part));
         }
     }
 
-    private Committed CommittedOf(TopicPart part, Partition partition)
+    /// <summary>Whoever begins to lead has all that was committed before.</summary>
+    private void CheckTakeover(SimBroker broker, SimProcess process, Seen seen, PartitionRole role)
     {
-        (Guid, int) key = (partition.Topic.Id, partition.Index);
-        if (!_committed.TryGetValue(key, out Committed? committed))
+        Partition partition = seen.Partition;
+        long needed = seen.Committed.EndBefore(role.LeaderEpoch);
+        string? lack = partition.Log.LogEndOffset < needed
+            ? $"its end is {partition.Log.LogEndOffset}, where {needed} was committed"
+            : seen.Committed.Difference(partition, Math.Min(seen.Compared, needed), needed);
+        if (lack is null)
         {
-            _committed.Add(key, committed = new Committed(part));
+            return;
         }
-        return committed;
+        if (_losses.Excuse(broker, seen.Part, role))
+        {
+            _history.Taint(seen.Part);
+            return;
+        }
+        _history.Fail($"3: {process.Name} leads {seen.Part} in epoch {role.LeaderEpoch}: {lack}");
     }
 
     /// <summary>Compares what this replica has below its high watermark, and has not been compared yet, with what was
     /// committed.</summary>
-    private void Compare(SimProcess process, TopicPart part, Partition partition, Seen seen)
+    private void Compare(SimProcess process, Seen seen)
     {
+        Partition partition = seen.Partition;
         seen.Compared = Math.Min(seen.Compared, partition.Log.LogEndOffset);
-        if (partition.HighWatermark <= seen.Compared || history.IsTainted(part))
+        if (partition.HighWatermark <= seen.Compared || _history.IsTainted(seen.Part))
         {
             return;
         }
-        Committed committed = CommittedOf(part, partition);
-        if (partition.HighWatermark > committed.End)
+        if (partition.HighWatermark > seen.Committed.End)
         {
-            history.Fail($"13: {process.Name} {part}: high watermark {partition.HighWatermark}, but only {committed.End} was ever committed by a leader");
+            _history.Fail(
+                $"13: {process.Name} {seen.Part}: high watermark {partition.HighWatermark}, but only {seen.Committed.End} was ever committed by a leader");
             return;
         }
-        CompareTo(process, part, partition, committed, seen.Compared, partition.HighWatermark);
+        if (seen.Committed.Difference(partition, seen.Compared, partition.HighWatermark) is { } difference)
+        {
+            _history.Fail($"13: {process.Name} {seen.Part}: {difference}");
+        }
         seen.Compared = partition.HighWatermark;
     }
 
-    private void CompareTo(SimProcess process, TopicPart part, Partition partition, Committed committed, long from, long to)
-    {
-        foreach ((long first, (uint Crc, int Epoch, long Last) batch) in Read(partition, from, to))
-        {
-            if (!committed.Batches.TryGetValue(first, out (uint Crc, int Epoch, long Last) other) || other != batch)
-            {
-                history.Fail($"13: {process.Name} {part}: the batch at {first} is {batch}, where {other} was committed");
-                return;
-            }
-        }
-    }
-
-    /// <summary>A machine loses its power: what its replicas had not synced may be gone. Where no other in-sync replica has it,
-    /// it is lost.</summary>
-    public void LosesPower(int id)
-    {
-        foreach (TopicPart part in cluster.Partitions())
-        {
-            if (cluster.StateOf(part.Topic, part.Partition) is not { } state || !state.InSyncReplicas.Contains(id))
-            {
-                continue;
-            }
-            _weak.Add((part, id));
-            if (state.InSyncReplicas.All(r => _weak.Contains((part, r))))
-            {
-                history.Taint(part);
-            }
-        }
-    }
-
-    private static List<(long First, (uint Crc, int Epoch, long Last) Batch)> Read(Partition partition, long from, long to)
-    {
-        var found = new List<(long, (uint, int, long))>();
-        from = Math.Max(from, partition.Log.LogStartOffset);
-        while (from < to && partition.Log.Copy(from, 1 << 16, to) is { } bytes)
-        {
-            long before = from;
-            var batches = new BatchCursor(bytes);
-            while (batches.MoveNext())
-            {
-                RecordBatchView batch = batches.Batch;
-                found.Add((batch.BaseOffset, (batch.Crc, batch.PartitionLeaderEpoch, batch.LastOffset)));
-                from = batch.NextOffset;
-            }
-            if (from == before)
-            {
-                break;
-            }
-        }
-        return found;
-    }
-
     /// <summary>At rest: every partition has its leader, and every broker the same picture of it as the tree.</summary>
-    public void CheckEnd(IEnumerable<TopicPart> parts)
+    /// <returns>What is not as it must be, or null.</returns>
+    public string? Unrest(IEnumerable<TopicPart> parts)
     {
         foreach (TopicPart part in parts)
         {
-            if (cluster.StateOf(part.Topic, part.Partition) is not { } state)
+            if (_cluster.StateOf(part.Topic, part.Partition) is not { } state)
             {
-                history.Fail($"14: the tree has no state of {part}");
-                continue;
+                return $"14: the tree has no state of {part}";
             }
             if (state.Leader < 0)
             {
-                history.Fail($"14: {part} has no leader, though all brokers are up: {state}");
+                return $"14: {part} has no leader, though all brokers are up: {state}";
             }
-            long end = CommittedEndOf(part);
-            IReadOnlyList<int> replicas = cluster.ReplicasOf(part);
+            IReadOnlyList<int> replicas = _cluster.ReplicasOf(part);
             if (replicas.Any(r => !state.InSyncReplicas.Contains(r)))
             {
-                history.Fail($"15: {part} is held by [{string.Join(',', replicas)}], but in sync are only [{string.Join(',', state.InSyncReplicas)}]");
+                return $"15: {part} is held by [{string.Join(',', replicas)}], but in sync are only [{string.Join(',', state.InSyncReplicas)}]";
             }
-            foreach (SimBroker broker in cluster.Brokers)
+            foreach (SimBroker broker in _cluster.Brokers)
             {
                 var image = broker.Server!.Metadata.Current.Partition(part.Topic, part.Partition);
                 if (image is null || image.Leader != state.Leader || image.LeaderEpoch != state.LeaderEpoch)
                 {
-                    history.Fail($"14: broker {broker.Id} believes {part} is led by {image?.Leader} in epoch {image?.LeaderEpoch}, the tree has {state}");
+                    return $"14: broker {broker.Id} believes {part} is led by {image?.Leader} in epoch {image?.LeaderEpoch}, the tree has {state}";
                 }
-                Partition? partition = broker.Server.Replicas.Partitions.Find(new TopicPartition(part.Topic, part.Partition));
-                if (partition is not null && !history.IsTainted(part)
-                    && (partition.Log.LogEndOffset != end || partition.HighWatermark != end))
+                if (!_history.IsTainted(part) && Unrest(broker, part, state.InSyncReplicas.Contains(broker.Id)) is { } unrest)
                 {
-                    history.Fail(
-                        $"13: broker {broker.Id} {part}: end {partition.Log.LogEndOffset}, high watermark {partition.HighWatermark}, committed {end}, at rest");
-                }
-                if (state.InSyncReplicas.Contains(broker.Id) && !history.IsTainted(part)
-                    && (partition is null || partition.Log.LogEndOffset < end))
-                {
-                    history.Fail($"3: broker {broker.Id} is in sync for {part} with end {partition?.Log.LogEndOffset}, where {end} was committed");
+                    return unrest;
                 }
             }
         }
+        return null;
+    }
+
+    private string? Unrest(SimBroker broker, TopicPart part, bool isInSync)
+    {
+        long end = CommittedEndOf(part);
+        Partition? partition = broker.Server!.Replicas.Partitions.Find(new TopicPartition(part.Topic, part.Partition));
+        if (partition is not null && (partition.Log.LogEndOffset != end || partition.HighWatermark != end))
+        {
+            return $"13: broker {broker.Id} {part}: end {partition.Log.LogEndOffset}, high watermark {partition.HighWatermark}, committed {end}, at rest";
+        }
+        return isInSync && (partition is null || partition.Log.LogEndOffset < end)
+            ? $"3: broker {broker.Id} is in sync for {part} with end {partition?.Log.LogEndOffset}, where {end} was committed" : null;
     }
 }

@@ -29,7 +29,8 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
             switch (World.Random.Next(4))
             {
                 case 0:
-                    World.Log($"{Name}: create {topic}: {await CreateAsync(topic, 1 + World.Random.Next(2), replication)}");
+                    ErrorCode created = await CreateAsync(topic, 1 + World.Random.Next(2), replication);
+                    World.Log($"{Name}: create {topic}: {created}");
                     break;
                 case 1:
                     ErrorCode deleted = await DeleteAsync(topic);
@@ -65,8 +66,13 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
     }
 
     /// <summary>At rest: brokers hold what the tree says, and nothing of what was deleted.</summary>
-    public void CheckEnd()
+    /// <returns>What is otherwise, or null.</returns>
+    public string? Unrest()
     {
+        if (!Running.IsCompleted)
+        {
+            return $"{Name} still waits";
+        }
         foreach (SimBroker broker in Cluster.Brokers)
         {
             foreach (Partition partition in broker.Server!.Replicas.Partitions.Partitions)
@@ -75,16 +81,15 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
                 GetResult node = Cluster.Eye.GetAsync(ClusterPaths.Topic(topic), CancellationToken.None).Result;
                 if (node.Error != CoordinationError.None)
                 {
-                    history.Fail($"14: broker {broker.Id} holds {topic}, which is deleted");
-                    continue;
+                    return $"14: broker {broker.Id} holds {topic}, which is deleted";
                 }
                 TopicAssignment assignment = ClusterJson.ReadTopic(node.Data);
                 if (assignment.Id != partition.Topic.Id || assignment.Id != partition.Log.TopicId
                     || !assignment.Partitions[partition.Index].Contains(broker.Id))
                 {
-                    history.Fail(
+                    return
                         $"14: broker {broker.Id} holds {topic}-{partition.Index} of topic {partition.Topic.Id} " +
-                        $"(log {partition.Log.TopicId}), the tree has {assignment.Id}");
+                        $"(log {partition.Log.TopicId}), the tree has {assignment.Id}";
                 }
                 if (_eras.TryGetValue(topic, out int era) && partition.Index == 0)
                 {
@@ -94,7 +99,7 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
             foreach (TopicPartition log in broker.Server.Logs.Logs.Select(l => l.Partition)
                 .Where(l => broker.Server.Replicas.Partitions.Find(l) is null))
             {
-                history.Fail($"14: broker {broker.Id} has a log of {log}, which it does not hold");
+                return $"14: broker {broker.Id} has a log of {log}, which it does not hold";
             }
         }
         foreach (string topic in s_names)
@@ -104,10 +109,11 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
             {
                 if (broker.Server!.Metadata.Current.Topic(topic) is not null != exists)
                 {
-                    history.Fail($"14: broker {broker.Id} shows {topic}: {!exists}; in the tree it is: {exists}");
+                    return $"14: broker {broker.Id} shows {topic}: {!exists}; in the tree it is: {exists}";
                 }
             }
         }
+        return null;
     }
 
     private void CheckEra(SimBroker broker, Partition partition, int era)

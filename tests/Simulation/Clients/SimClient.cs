@@ -70,6 +70,11 @@ internal abstract class SimClient
         {
             if (!_connections.TryGetValue(broker, out KafkaConnection? connection))
             {
+                if (!_dialer.Reaches(SimCluster.FirstPort + broker))
+                {
+                    await _dialer.RefusalAsync(CancellationToken.None);   // told apart, since an exception costs much
+                    return null;
+                }
                 connection = await KafkaConnection.ConnectAsync(
                     _dialer, "127.0.0.1", SimCluster.FirstPort + broker, _name, TimeSpan.FromSeconds(2), late.Token);
                 _connections[broker] = connection;

@@ -58,6 +58,7 @@ internal sealed class Nemesis
         {
             broker.SyncMs = 0;
             broker.OperationsToLive = -1;
+            broker.SetWallSkew(0);   // where it is off by an hour and more, timestamps are refused
             if (broker.Process is { IsPaused: true } paused)
             {
                 paused.Resume();

@@ -51,7 +51,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             return;
         }
         IsStarted = false;
-        var process = new SimProcess(_world, $"broker-{id}.{++_lives}", Machine) { WallSkew = WallSkew };
+        var process = new SimProcess(_world, $"broker-{id}.{++_lives}", Machine) { Broker = this, WallSkew = WallSkew };
         Process = process;
         process.Died += () => cluster.Network.StopListening(Port);
         _world.Log($"{process.Name} starts");
@@ -109,6 +109,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
                 throw new IOException("the process is dead");
             }
             _operation = what;
+            _world.Trace.Add(path);
             if (what == "sync" && SyncMs > 0)
             {
                 process.BusyUntil = Math.Max(process.BusyUntil, _world.Now) + (long)(_world.Between(0, SyncMs) * SimWorld.TicksPerMs);

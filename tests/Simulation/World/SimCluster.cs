@@ -90,7 +90,7 @@ internal sealed class SimCluster
         StoreProcess = new SimProcess(World, "store", StoreMachine);
         Store = new EmbeddedStore(
             _storeDisk, "/data/coordination", new MonotonicClock(new SimTime(World, StoreProcess)),
-            new SimLogs(World, StoreProcess, LogLevel.Information) { OnError = OnError }.CreateLogger("store"));
+            new SimLogs(World, StoreProcess, World.Trace.IsKept ? LogLevel.Information : LogLevel.Error) { OnError = OnError }.CreateLogger("store"));
         // An eye that never closes: its session outlasts every simulation.
         Eye = Store.OpenSessionAsync(TimeSpan.FromDays(1), CancellationToken.None).Result;
     }
@@ -128,6 +128,13 @@ internal sealed class SimCluster
         GetResult node = Eye.GetAsync(ClusterPaths.Topic(part.Topic), CancellationToken.None).Result;
         return node.Error == CoordinationError.None
             && ClusterJson.ReadTopic(node.Data).Partitions.TryGetValue(part.Partition, out var replicas) ? replicas : [];
+    }
+
+    /// <summary>The transaction that registered a broker, or -1 where none is registered.</summary>
+    public long RegistrationOf(int broker)
+    {
+        StatResult found = Eye.ExistsAsync(ClusterPaths.Broker(broker), CancellationToken.None).Result;
+        return found.Error == CoordinationError.None ? found.Stat.Czxid : -1;
     }
 
     /// <summary>The tree's state of a partition, or null.</summary>

@@ -111,8 +111,8 @@ internal sealed class SimConnection
         Number = number;
         _there = new Direction(near, far);
         _back = new Direction(far, near);
-        near.Died += () => Killed(near, far);
-        far.Died += () => Killed(far, near);
+        near.Opened(this);
+        far.Opened(this);
     }
 
     public int Number { get; }
@@ -183,8 +183,9 @@ internal sealed class SimConnection
     }
 
     /// <summary>One end is gone: its system tells the other, when it can.</summary>
-    private void Killed(SimProcess dead, SimProcess left)
+    internal void Killed(SimProcess dead)
     {
+        SimProcess left = dead == Near ? Far : Near;
         if (IsClosed || left.IsDead)
         {
             Close();
@@ -222,6 +223,8 @@ internal sealed class SimConnection
         if (!IsClosed)
         {
             IsClosed = true;
+            Near.Closed(this);
+            Far.Closed(this);
             _network.Ended(this);
         }
     }
@@ -242,11 +245,18 @@ internal sealed class SimConnection
 internal sealed class SimDialer(SimWorld world, SimNetwork network, SimProcess process, Func<int, SimProcess?> processAt)
     : Dialer(new SimTime(world, process))
 {
+    /// <summary>Whether anybody is there; where nobody is, opening takes <see cref="RefusalAsync"/> and fails.</summary>
+    public bool Reaches(int port) => processAt(port) is { IsDead: false };
+
+    /// <summary>The time after which it is known that nobody is there.</summary>
+    public Task RefusalAsync(CancellationToken cancellationToken) =>
+        Task.Delay(TimeSpan.FromMilliseconds(world.Between(0.1, 2)), Time, cancellationToken);
+
     public override async Task<Stream> OpenAsync(string host, int port, CancellationToken cancellationToken)
     {
         if (processAt(port) is not { IsDead: false } target)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(world.Between(0.1, 2)), Time, cancellationToken);
+            await RefusalAsync(cancellationToken);
             throw new IOException("Connection refused");
         }
         var opened = new TaskCompletionSource<Stream>();

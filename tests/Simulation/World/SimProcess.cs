@@ -7,6 +7,7 @@ namespace Simulation.World;
 internal sealed class SimProcess(SimWorld world, string name, int machine)
 {
     private readonly Queue<Action> _held = new();
+    private readonly List<SimConnection> _connections = [];
     private bool _isPaused;
 
     public string Name { get; } = name;
@@ -14,9 +15,15 @@ internal sealed class SimProcess(SimWorld world, string name, int machine)
     /// <summary>The machine it runs on: what a network partition divides.</summary>
     public int Machine { get; } = machine;
 
+    /// <summary>The broker whose life it is, if it is one's.</summary>
+    public SimBroker? Broker { get; init; }
+
     public bool IsDead { get; private set; }
 
     public bool IsPaused => _isPaused;
+
+    /// <summary>Whether it does at once whatever comes.</summary>
+    public bool IsFree => !IsDead && !_isPaused && _held.Count == 0 && BusyUntil <= world.Now;
 
     /// <summary>Until when it waits for its disk.</summary>
     public long BusyUntil { get; set; }
@@ -26,6 +33,16 @@ internal sealed class SimProcess(SimWorld world, string name, int machine)
 
     /// <summary>Called once as it dies.</summary>
     public event Action? Died;
+
+    public void Opened(SimConnection connection) => _connections.Add(connection);
+
+    public void Closed(SimConnection connection)
+    {
+        if (!IsDead)
+        {
+            _connections.Remove(connection);
+        }
+    }
 
     public bool Admits(Action work)
     {
@@ -77,11 +94,17 @@ internal sealed class SimProcess(SimWorld world, string name, int machine)
 
     public void Die()
     {
-        if (!IsDead)
+        if (IsDead)
         {
-            IsDead = true;
-            _held.Clear();
-            Died?.Invoke();
+            return;
         }
+        IsDead = true;
+        _held.Clear();
+        Died?.Invoke();
+        foreach (SimConnection connection in _connections)
+        {
+            connection.Killed(this);
+        }
+        _connections.Clear();
     }
 }

@@ -5,7 +5,10 @@ internal sealed class SimStream : Stream
 {
     private readonly SimWorld _world;
     private readonly SimConnection _connection;
-    private readonly Queue<ArraySegment<byte>> _arrived = new();
+    private readonly Queue<byte[]> _arrived = new();
+
+    /// <summary>How much of the first that arrived was read.</summary>
+    private int _taken;
     private TaskCompletionSource? _waiting;
     private Exception? _failure;
     private bool _ended;
@@ -75,16 +78,14 @@ internal sealed class SimStream : Stream
             _waiting = new TaskCompletionSource();
             await _waiting.Task;
         }
-        ArraySegment<byte> first = _arrived.Dequeue();
-        int count = Math.Min(first.Count, buffer.Length);
-        first.AsMemory(0, count).CopyTo(buffer);
-        if (count < first.Count)
+        byte[] first = _arrived.Peek();
+        int count = Math.Min(first.Length - _taken, buffer.Length);
+        first.AsMemory(_taken, count).CopyTo(buffer);
+        _taken += count;
+        if (_taken == first.Length)
         {
-            // The rest stays in front.
-            ArraySegment<byte>[] behind = [.. _arrived];
-            _arrived.Clear();
-            _arrived.Enqueue(first[count..]);
-            Array.ForEach(behind, _arrived.Enqueue);
+            _taken = 0;
+            _arrived.Dequeue();
         }
         return count;
     }

@@ -13,55 +13,57 @@ internal sealed class SimTime(SimWorld world, SimProcess process) : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = new SimTimer(world, process, () => callback(state));
+        var timer = new SimTimer(world, process, callback, state);
         timer.Change(dueTime, period);
         return timer;
     }
+}
 
-    private sealed class SimTimer(SimWorld world, SimProcess process, Action callback) : ITimer
+/// <summary>A timer of a process. Every arming has a number: what was scheduled for an earlier one is void. Not thread-safe.</summary>
+internal sealed class SimTimer(SimWorld world, SimProcess process, TimerCallback callback, object? state) : ITimer
+{
+    private long _period;
+    private bool _disposed;
+
+    public SimProcess Process => process;
+
+    public int Arming { get; private set; }
+
+    public bool IsArmed(int arming) => !_disposed && arming == Arming;
+
+    public bool Change(TimeSpan dueTime, TimeSpan period)
     {
-        private int _arming;
-        private long _period;
-        private bool _disposed;
-
-        public bool Change(TimeSpan dueTime, TimeSpan period)
+        if (_disposed)
         {
-            if (_disposed)
-            {
-                return false;
-            }
-            _arming++;
-            _period = period > TimeSpan.Zero ? period.Ticks : 0;
-            if (dueTime >= TimeSpan.Zero)
-            {
-                Arm(dueTime.Ticks);
-            }
-            return true;
+            return false;
         }
-
-        private void Arm(long ticks)
+        Arming++;
+        _period = period > TimeSpan.Zero ? period.Ticks : 0;
+        if (dueTime >= TimeSpan.Zero)
         {
-            int arming = _arming;
-            world.Schedule(process, ticks, () =>
-            {
-                if (_disposed || arming != _arming)
-                {
-                    return;
-                }
-                if (_period > 0)
-                {
-                    Arm(_period);
-                }
-                callback();
-            });
+            world.Schedule(this, dueTime.Ticks);
         }
+        return true;
+    }
 
-        public void Dispose() => _disposed = true;
-
-        public ValueTask DisposeAsync()
+    public void Ring(int arming)
+    {
+        if (!IsArmed(arming))
         {
-            Dispose();
-            return ValueTask.CompletedTask;
+            return;
         }
+        if (_period > 0)
+        {
+            world.Schedule(this, _period);
+        }
+        callback(state);
+    }
+
+    public void Dispose() => _disposed = true;
+
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return ValueTask.CompletedTask;
     }
 }

@@ -1,40 +1,43 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace Simulation.World;
 
-/// <summary>What happened: a hash over all of it, and its last lines. Not thread-safe.</summary>
-internal sealed class SimTrace
+/// <summary>What happened: a hash over all of it, and, where they are kept, its lines. Lines do not count in the hash, so that a
+/// seed has the same with them and without. Not thread-safe.</summary>
+internal sealed class SimTrace(bool isKept)
 {
-    private const int LinesMax = 400;
+    private const ulong Multiplier = 0x9E3779B97F4A7C15;
 
-    private readonly Queue<string> _lines = new();
+    private readonly List<string> _lines = [];
 
-    /// <summary>FNV-1a, 64 bits.</summary>
     public ulong Hash { get; private set; } = 14695981039346656037;
 
-    public bool KeepsAll { get; set; }
+    public bool IsKept => isKept;
 
-    public IEnumerable<string> Lines => _lines;
+    public IReadOnlyList<string> Lines => _lines;
 
-    public void Add(string line)
-    {
-        foreach (char c in line)
-        {
-            Add((ulong)c);
-        }
-        _lines.Enqueue(line);
-        if (!KeepsAll && _lines.Count > LinesMax)
-        {
-            _lines.Dequeue();
-        }
-    }
+    public void Tell(string line) => _lines.Add(line);
 
-    /// <summary>Counts bytes in, without a line.</summary>
+    public void Add(string text) => Add(MemoryMarshal.AsBytes(text.AsSpan()));
+
+    /// <summary>Counts bytes in.</summary>
     public void Add(ReadOnlySpan<byte> bytes)
     {
+        ulong hash = Hash ^ (ulong)bytes.Length;
+        for (; bytes.Length >= sizeof(ulong); bytes = bytes[sizeof(ulong)..])
+        {
+            hash = Mix(hash, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        }
         foreach (byte b in bytes)
         {
-            Add((ulong)b);
+            hash = Mix(hash, b);
         }
+        Hash = hash;
     }
 
-    public void Add(ulong value) => Hash = (Hash ^ value) * 1099511628211;
+    public void Add(ulong value) => Hash = Mix(Hash, value);
+
+    private static ulong Mix(ulong hash, ulong value) => BitOperations.RotateLeft((hash ^ value) * Multiplier, 29);
 }

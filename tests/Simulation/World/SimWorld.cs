@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Simulation.World;
 
@@ -11,20 +12,30 @@ internal sealed class SimWorld
 {
     public const long TicksPerMs = TimeSpan.TicksPerMillisecond;
 
-    private readonly PriorityQueue<(SimProcess? Owner, Action Work), (long At, long Number)> _events = new();
+    private readonly PriorityQueue<SimEvent, EventTime> _events = new();
     private long _scheduled;
 
-    public SimWorld(ulong seed)
+    public SimWorld(ulong seed, bool keepsTrace)
     {
+        Trace = new SimTrace(keepsTrace);
         Seed = seed;
         Random = new Random((int)(seed ^ (seed >> 31)));
     }
+
+    /// <summary>When an event comes; those of one moment in the order in which they were scheduled.</summary>
+    private readonly record struct EventTime(long At, long Number) : IComparable<EventTime>
+    {
+        public int CompareTo(EventTime other) => At != other.At ? (At < other.At ? -1 : 1) : Number.CompareTo(other.Number);
+    }
+
+    /// <summary>Something to run, or a timer as it was armed.</summary>
+    private readonly record struct SimEvent(SimProcess? Owner, Action? Work, SimTimer? Timer, int Arming);
 
     public ulong Seed { get; }
 
     public Random Random { get; }
 
-    public SimTrace Trace { get; } = new();
+    public SimTrace Trace { get; }
 
     /// <summary>Time since the beginning, in ticks of 100 ns.</summary>
     public long Now { get; private set; }
@@ -38,10 +49,14 @@ internal sealed class SimWorld
 
     /// <summary>Runs <paramref name="work"/> later, unless its owner is dead by then. What belongs to an owner that is paused or
     /// busy waits for it, in order.</summary>
-    public void Schedule(SimProcess? owner, long delayTicks, Action work) =>
-        _events.Enqueue((owner, work), (Now + Math.Max(0, delayTicks), _scheduled++));
+    public void Schedule(SimProcess? owner, long delayTicks, Action work) => Add(delayTicks, new SimEvent(owner, work, null, 0));
 
     public void ScheduleMs(SimProcess? owner, double delayMs, Action work) => Schedule(owner, (long)(delayMs * TicksPerMs), work);
+
+    /// <summary>Lets a timer ring later, if it is still armed as it is now.</summary>
+    public void Schedule(SimTimer timer, long delayTicks) => Add(delayTicks, new SimEvent(timer.Process, null, timer, timer.Arming));
+
+    private void Add(long delayTicks, SimEvent what) => _events.Enqueue(what, new EventTime(Now + Math.Max(0, delayTicks), _scheduled++));
 
     /// <summary>A span of time by chance, mostly near the lower end.</summary>
     public double Between(double lowMs, double highMs)
@@ -61,23 +76,44 @@ internal sealed class SimWorld
         await SettleAsync();
         while (done is null || !done())
         {
-            if (!_events.TryPeek(out (SimProcess? Owner, Action Work) next, out (long At, long Number) key) || key.At > until)
+            if (!_events.TryPeek(out SimEvent next, out EventTime key) || key.At > until)
             {
                 Now = Math.Max(Now, until);
                 return;
             }
             _events.Dequeue();
+            if (!IsWanted(next))
+            {
+                continue;
+            }
             Now = Math.Max(Now, key.At);
-            if (next.Owner is { } owner && !owner.Admits(next.Work))
+            if (next.Owner is { } owner && !owner.IsFree && !owner.Admits(WorkOf(next)))
             {
                 continue;
             }
             Steps++;
-            next.Work();
-            await SettleAsync();
+            Trace.Add((ulong)Now);
+            if (next.Timer is { } timer)
+            {
+                timer.Ring(next.Arming);
+            }
+            else
+            {
+                next.Work!();
+            }
+            if (ThreadPool.PendingWorkItemCount > 0)
+            {
+                await SettleAsync();
+            }
             AfterStep?.Invoke(next.Owner);
         }
     }
+
+    /// <summary>Whether an event is not over before it comes: a timer that was stopped, or the dead's. Most timers are deadlines
+    /// that nobody needed.</summary>
+    private static bool IsWanted(in SimEvent next) => next.Owner is not { IsDead: true } && next.Timer?.IsArmed(next.Arming) != false;
+
+    private static Action WorkOf(SimEvent next) => next.Timer is { } timer ? () => timer.Ring(next.Arming) : next.Work!;
 
     /// <summary>Lets the pool run what it has.</summary>
     public static async Task SettleAsync()
@@ -88,6 +124,46 @@ internal sealed class SimWorld
         }
     }
 
-    public void Log(string what) =>
-        Trace.Add(string.Create(CultureInfo.InvariantCulture, $"{NowMs,10:0.000} {what}"));
+    /// <summary>Tells a line of the trace, where one is kept.</summary>
+    public void Log([InterpolatedStringHandlerArgument("")] ref LogLine line)
+    {
+        if (line.IsKept)
+        {
+            Log(line.ToText());
+        }
+    }
+
+    public void Log(string what)
+    {
+        if (Trace.IsKept)
+        {
+            Trace.Tell(string.Create(CultureInfo.InvariantCulture, $"{NowMs,10:0.000} {what}"));
+        }
+    }
+
+    /// <summary>A line that is put together only where a trace is kept.</summary>
+    [InterpolatedStringHandler]
+    public ref struct LogLine
+    {
+        private DefaultInterpolatedStringHandler _text;
+
+        public LogLine(int literalLength, int formattedCount, SimWorld world, out bool isKept)
+        {
+            IsKept = isKept = world.Trace.IsKept;
+            if (isKept)
+            {
+                _text = new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture);
+            }
+        }
+
+        public bool IsKept { get; }
+
+        public void AppendLiteral(string text) => _text.AppendLiteral(text);
+
+        public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+
+        public void AppendFormatted<T>(T value, string format) => _text.AppendFormatted(value, format);
+
+        public string ToText() => _text.ToStringAndClear();
+    }
 }

@@ -1,0 +1,79 @@
+using Broker.Engine.Replication;
+using Broker.Protocol.Records;
+
+namespace Simulation.Checks;
+
+/// <summary>What all in-sync replicas of one partition of one topic had, by batch. Not thread-safe.</summary>
+internal sealed class Committed(TopicPart part)
+{
+    /// <summary>Bytes of a log that are read at once.</summary>
+    private const int ReadBytes = 1 << 16;
+
+    private readonly Dictionary<long, Batch> _batches = [];
+
+    /// <summary>How far the leader of each epoch committed.</summary>
+    private readonly Dictionary<int, long> _endOfEpoch = [];
+
+    private readonly record struct Batch(uint Crc, int Epoch, long Last);
+
+    public TopicPart Part { get; } = part;
+
+    public long End { get; private set; }
+
+    /// <summary>What a leader of an epoch must have: all that those before it committed.</summary>
+    public long EndBefore(int epoch)
+    {
+        long end = 0;
+        foreach ((int of, long committed) in _endOfEpoch)
+        {
+            end = of < epoch ? Math.Max(end, committed) : end;
+        }
+        return end;
+    }
+
+    /// <summary>A leader's high watermark has gone on.</summary>
+    public void Add(Partition leader, int epoch)
+    {
+        foreach ((long first, Batch batch) in Read(leader, End, leader.HighWatermark))
+        {
+            _batches[first] = batch;
+        }
+        End = leader.HighWatermark;
+        _endOfEpoch[epoch] = End;
+    }
+
+    /// <summary>How a replica differs from what was committed between two offsets; null where it does not.</summary>
+    public string? Difference(Partition replica, long from, long to)
+    {
+        foreach ((long first, Batch batch) in Read(replica, from, to))
+        {
+            if (!_batches.TryGetValue(first, out Batch other) || other != batch)
+            {
+                return $"the batch at {first} is {batch}, where {other} was committed";
+            }
+        }
+        return null;
+    }
+
+    private static List<(long First, Batch Batch)> Read(Partition partition, long from, long to)
+    {
+        var found = new List<(long, Batch)>();
+        from = Math.Max(from, partition.Log.LogStartOffset);
+        while (from < to && partition.Log.Copy(from, ReadBytes, to) is { } bytes)
+        {
+            long before = from;
+            var batches = new BatchCursor(bytes);
+            while (batches.MoveNext())
+            {
+                RecordBatchView batch = batches.Batch;
+                found.Add((batch.BaseOffset, new Batch(batch.Crc, batch.PartitionLeaderEpoch, batch.LastOffset)));
+                from = batch.NextOffset;
+            }
+            if (from == before)
+            {
+                break;
+            }
+        }
+        return found;
+    }
+}
