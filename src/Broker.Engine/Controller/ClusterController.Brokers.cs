@@ -282,7 +282,7 @@ internal sealed partial class ClusterController
     /// <summary>Gives producer ids to a broker that does not take them from the tree itself.</summary>
     public Task<AllocateProducerIdsResponse> AllocateProducerIdsAsync(AllocateProducerIdsRequest request) => AskAsync(
         ControllerActivity.Idle, () => TakeProducerIdsAsync(request),
-        static () => new AllocateProducerIdsResponse { ErrorCode = ErrorCode.NotController });
+        static error => new AllocateProducerIdsResponse { ErrorCode = error });
 
     private async Task<AllocateProducerIdsResponse> TakeProducerIdsAsync(AllocateProducerIdsRequest request)
     {
