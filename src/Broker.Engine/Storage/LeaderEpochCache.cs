@@ -131,13 +131,26 @@ internal sealed class LeaderEpochCache
         }
     }
 
-    /// <summary>Forgets epochs that begin at or after an offset from which all batches are about to be read, and bring theirs
-    /// along: after a power failure the file may be an older one.</summary>
-    public void ReadAnewFrom(long offset)
+    /// <summary>Takes the epoch of a batch that is read in recovery. What the file says stays where batches bear it out: they may
+    /// have been cleaned away where an epoch began. Where one does not, the file is an older one that came back with the power, and
+    /// nothing that it says of later offsets counts: all batches that follow are read too.</summary>
+    public void Believe(int epoch, long offset)
     {
         lock (_lock)
         {
-            Volatile.Write(ref _entries, Array.FindAll(_entries, e => e.StartOffset < offset));
+            EpochEntry[] entries = _entries;
+            bool isBefore = entries.Length > 0 && offset < entries[0].StartOffset && epoch <= entries[0].Epoch;
+            if (epoch < 0 || isBefore || EpochFor(offset) == epoch)
+            {
+                return;
+            }
+            int keep = entries.Length;
+            while (keep > 0 && (entries[keep - 1].Epoch > epoch || entries[keep - 1].StartOffset > offset))
+            {
+                keep--;
+            }
+            bool isKnown = keep > 0 && entries[keep - 1].Epoch == epoch;
+            Volatile.Write(ref _entries, isKnown ? entries[..keep] : [.. entries.AsSpan(0, keep), new EpochEntry(epoch, offset)]);
             _isChanged = true;
         }
     }

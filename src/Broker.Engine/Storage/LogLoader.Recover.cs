@@ -38,7 +38,7 @@ internal sealed partial class LogLoader
     }
 
     /// <summary>Enters whole batches into the segment; what ends it before the file's end, or null.</summary>
-    private static string? Walk(
+    private string? Walk(
         LogSegment segment, long length, long nextBase, int indexIntervalBytes, LeaderEpochCache epochs, ProducerStateManager producers, ref long end)
     {
         // The checksum does not cover the base offset: this does, as far as it can be told.
@@ -55,7 +55,7 @@ internal sealed partial class LogLoader
         return walk.Fault;
     }
 
-    private static string? Enter(
+    private string? Enter(
         LogSegment segment, int position, scoped in BatchCursor cursor, LeaderEpochCache epochs,
         ProducerStateManager producers, int indexIntervalBytes, long lastMax, ref long end)
     {
@@ -70,7 +70,11 @@ internal sealed partial class LogLoader
         {
             return "a batch does not match its CRC";
         }
-        if (!legacy && cursor.Batch.PartitionLeaderEpoch > epochs.LatestEpoch)
+        if (!legacy && _readsAll)
+        {
+            epochs.Believe(cursor.Batch.PartitionLeaderEpoch, baseOffset);
+        }
+        else if (!legacy && cursor.Batch.PartitionLeaderEpoch > epochs.LatestEpoch)
         {
             epochs.Assign(cursor.Batch.PartitionLeaderEpoch, baseOffset);
         }

@@ -21,6 +21,9 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     /// <summary>Told of every segment that recovery has read.</summary>
     public Action? SegmentRecovered { get; init; }
 
+    /// <summary>Whether all segments from the one that is read now on are.</summary>
+    private bool _readsAll;
+
     /// <summary>Bytes read at once in recovery.</summary>
     private const int RecoveryBlockBytes = 1024 * 1024;
 
@@ -68,10 +71,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 {
                     LogIndexRebuilt(partition, bases[i]);
                 }
-                if (isUnflushed)
-                {
-                    epochs.ReadAnewFrom(bases[i]);   // all that follow are read too
-                }
+                _readsAll = isUnflushed || epochsDamaged;
                 producers.RemoveSnapshots(s => s > bases[i]);   // made anew behind it
                 LoadProducers(producers, segments, firstBase, bases[i]);
                 segment = Recover(partition, directory, bases[i], nextBase, config, epochs, producers, out end, out cut);
