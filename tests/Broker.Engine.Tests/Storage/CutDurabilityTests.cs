@@ -226,20 +226,20 @@ public sealed class CutDurabilityTests
     {
         LogManager manager = Open(_disk);
         PartitionLog log = manager.GetOrCreate(s_partition, s_topic);
-        Append(log, 2, epoch: 4);
+        Append(log, 1, epoch: 4);
         Append(log, 2, epoch: 6);
         Assert.Single(log.Segments);
         FaultingDisk cleaned = _disk.Crash();
-        // Epoch 5 had the offsets 1 and 2, of which nothing is left; epoch 6 has its first record at 3.
-        cleaned["/logs/t-0/leader-epoch-checkpoint"] = Encoding.ASCII.GetBytes("0\n3\n4 0\n5 1\n6 2\n");
-        byte[] bytes = cleaned["/logs/t-0/00000000000000000000.log"];
-        int size = bytes.Length / 4;
-        cleaned["/logs/t-0/00000000000000000000.log"] = [.. bytes[..size], .. bytes[(3 * size)..]];
+        // Epoch 6 began at offset 1, of which nothing is left.
+        byte[] bytes = cleaned[log.ActiveSegment.File.Path];
+        int size = bytes.Length / 3;
+        cleaned[log.ActiveSegment.File.Path] = [.. bytes[..size], .. bytes[(2 * size)..]];
 
         PartitionLog again = Open(cleaned).Find(s_partition)!;
 
-        Assert.Equal(4, again.LogEndOffset);
-        Assert.Equal([new EpochEntry(4, 0), new EpochEntry(5, 1), new EpochEntry(6, 2)], again.Epochs.Entries);
+        Assert.Equal(3, again.LogEndOffset);
+        Assert.Equal([0, 2], Offsets(again));
+        Assert.Equal([new EpochEntry(4, 0), new EpochEntry(6, 1)], again.Epochs.Entries);
     }
 
     [Fact]
