@@ -54,7 +54,8 @@ public sealed class JoiningBrokerTests
             broker => broker == Real ? real.Port : ours.Port + broker, acknowledged, said, Topic, partitions: 2);
         foreach (int partition in (int[])[0, 1])
         {
-            AssertSameFiles(real.PartitionDirectory($"{Topic}-{partition}"), Path.Combine(ours.DataDirectory, $"broker-{partition}", $"{Topic}-{partition}"));
+            AssertSameFiles(
+                real.PartitionDirectory($"{Topic}-{partition}"), Path.Combine(ours.DataDirectory, $"broker-{partition}", $"{Topic}-{partition}"));
         }
         await MoveAsync(to, (0, "0,1"), (1, "1,0"));
         await LeadersAsync(ours.Port, 0, 1);
@@ -108,7 +109,8 @@ public sealed class JoiningBrokerTests
 
     private static void AssertSameFiles(string real, string ours)
     {
-        string[] Segments(string directory) => [.. Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        static string[] Segments(string directory) =>
+            [.. Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
         Assert.Equal(Segments(real), Segments(ours));
         foreach (string segment in Segments(real))
         {

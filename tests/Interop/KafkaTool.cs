@@ -31,7 +31,8 @@ internal static class KafkaTool
             {
                 return said;
             }
-            Assert.True(Environment.TickCount64 < end, $"{tool} {version} {string.Join(' ', arguments)} still says after {timeoutSeconds} s:\n{said}");
+            Assert.True(
+                Environment.TickCount64 < end, $"{tool} {version} {string.Join(' ', arguments)} still says after {timeoutSeconds} s:\n{said}");
         }
     }
 }

@@ -34,7 +34,8 @@ public sealed class LeaderElectionToolTests : IAsyncLifetime
 
         await PostAsync("/api/v1/brokers/2/stop");
         await KafkaTool.UntilAsync(
-            said => Partitions(said) == "fragile-0 spread-0 spread-1 spread-2", version, "topics", [.. To, "--describe", "--under-replicated-partitions"]);
+            said => Partitions(said) == "fragile-0 spread-0 spread-1 spread-2", version, "topics",
+            [.. To, "--describe", "--under-replicated-partitions"]);
         Assert.Equal("fragile-0", Partitions(await KafkaTool.RunAsync(version, "topics", [.. To, "--describe", "--under-min-isr-partitions"])));
         Assert.Equal("", Partitions(await KafkaTool.RunAsync(version, "topics", [.. To, "--describe", "--unavailable-partitions"])));
 
@@ -61,9 +62,9 @@ public sealed class LeaderElectionToolTests : IAsyncLifetime
         Assert.Contains("Valid replica already elected for partitions spread-0", elected, StringComparison.Ordinal);
         (await ElectAsync(version, "preferred", ["--all-topic-partitions"])).Succeeded("preferred election of all");
         string described = await KafkaTool.RunAsync(version, "topics", [.. To, "--describe"]);
-        foreach (string led in (string[])["spread\tPartition: 0\tLeader: 0", "spread\tPartition: 1\tLeader: 1", "spread\tPartition: 2\tLeader: 2", "fragile\tPartition: 0\tLeader: 1"])
+        foreach ((string topic, int partition, int leader) in ((string, int, int)[])[("spread", 0, 0), ("spread", 1, 1), ("spread", 2, 2), ("fragile", 0, 1)])
         {
-            Assert.Contains(led, described, StringComparison.Ordinal);
+            Assert.Contains($"{topic}\tPartition: {partition}\tLeader: {leader}", described, StringComparison.Ordinal);
         }
         await DeleteAsync(version);
     }

@@ -21,15 +21,18 @@ public sealed class OldToolTests
         await KafkaTool.RunAsync(Version, "topics", [.. to, "--create", "--topic", "old", "--replica-assignment", "0:1,1:2,2:0"]);
         Assert.Equal("old", (await KafkaTool.RunAsync(Version, "topics", [.. to, "--list"])).Trim());
         await KafkaTool.UntilAsync(
-            said => said.Contains("Partition: 2\tLeader: 2\tReplicas: 2,0\tIsr: 2,0", StringComparison.Ordinal), Version, "topics", [.. to, "--describe", "--topic", "old"]);
+            said => said.Contains("Partition: 2\tLeader: 2\tReplicas: 2,0\tIsr: 2,0", StringComparison.Ordinal),
+            Version, "topics", [.. to, "--describe", "--topic", "old"]);
         (await Command.RunAsync(Command.Find("kcat"), ["-b", host.Bootstrap, "-P", "-t", "old", "-X", "acks=all"], "hello\n")).Succeeded("kcat -P");
         await MoveAsync(to);
         await ElectAsync(to);
         await ConfigureAsync(to);
 
-        await KafkaTool.RunAsync(Version, "topics", [.. to, "--alter", "--topic", "old", "--partitions", "4", "--replica-assignment", "0:2,0:2,0:2,0:2"]);
+        await KafkaTool.RunAsync(
+            Version, "topics", [.. to, "--alter", "--topic", "old", "--partitions", "4", "--replica-assignment", "0:2,0:2,0:2,0:2"]);
         await KafkaTool.UntilAsync(
-            said => said.Contains("Partition: 3\tLeader: 0\tReplicas: 0,2\tIsr: 0,2", StringComparison.Ordinal), Version, "topics", [.. to, "--describe", "--topic", "old"]);
+            said => said.Contains("Partition: 3\tLeader: 0\tReplicas: 0,2\tIsr: 0,2", StringComparison.Ordinal),
+            Version, "topics", [.. to, "--describe", "--topic", "old"]);
         Assert.Equal("hello\n", (await Command.RunAsync("kcat", ["-b", host.Bootstrap, "-C", "-t", "old", "-e", "-q"])).Succeeded("kcat -C"));
         await KafkaTool.RunAsync(Version, "topics", [.. to, "--delete", "--topic", "old"]);
         await KafkaTool.UntilAsync(said => said.Trim().Length == 0, Version, "topics", [.. to, "--list"]);
@@ -53,11 +56,11 @@ public sealed class OldToolTests
 
     private static async Task ElectAsync(string[] to)
     {
-        string[] election = [.. to];
-        string begun = await KafkaTool.RunAsync(Version, "preferred-replica-election", election);
+        string begun = await KafkaTool.RunAsync(Version, "preferred-replica-election", to);
         Assert.Contains("Created preferred replica election path with old-0,old-1,old-2", begun, StringComparison.Ordinal);
         await KafkaTool.UntilAsync(
-            said => said.Contains("Partition: 0\tLeader: 2", StringComparison.Ordinal) && said.Contains("Partition: 1\tLeader: 2", StringComparison.Ordinal),
+            said => said.Contains("Partition: 0\tLeader: 2", StringComparison.Ordinal)
+                && said.Contains("Partition: 1\tLeader: 2", StringComparison.Ordinal),
             Version, "topics", [.. to, "--describe", "--topic", "old"]);
     }
 

@@ -75,8 +75,10 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         string cancelled = await KafkaTool.RunAsync(
             version, "reassign-partitions", [.. To, "--cancel", "--reassignment-json-file", plan.Path]);
         Assert.Contains($"Successfully cancelled partition reassignment for: {topic}-0", cancelled, StringComparison.Ordinal);
-        Assert.Contains("No partition reassignments found.", await KafkaTool.RunAsync(version, "reassign-partitions", [.. To, "--list"]), StringComparison.Ordinal);
-        Assert.Equal([[1, 0], [2, 1], [2, 0]], await ReplicasAsync(topic));   // in the order of while it was under way, as Kafka leaves it
+        Assert.Contains(
+            "No partition reassignments found.", await KafkaTool.RunAsync(version, "reassign-partitions", [.. To, "--list"]), StringComparison.Ordinal);
+        // In the order of while it was under way, as Kafka leaves it.
+        Assert.Equal([[1, 0], [2, 1], [2, 0]], await ReplicasAsync(topic));
         await NoThrottleAsync(topic);
     }
 

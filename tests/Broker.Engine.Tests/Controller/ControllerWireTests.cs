@@ -176,11 +176,12 @@ public sealed class ControllerWireTests
         Assert.True(cluster.LeaderPartition(topic)!.Role.LeaderEpoch > before.LeaderEpoch);
     }
 
-    internal static async Task<ElectLeadersResponse.PartitionResult> ElectAsync(KafkaConnection client, TestTopic topic, sbyte type)
+    internal static async Task<ElectLeadersResponse.PartitionResult> ElectAsync(
+        KafkaConnection client, TestTopic topic, sbyte type, int partition = 0)
     {
         var request = new ElectLeadersRequest { ElectionType = type, TimeoutMs = 10_000 };
         var partitions = new ElectLeadersRequest.TopicPartitionsData { Topic = topic.Name };
-        partitions.Partitions.Add(0);
+        partitions.Partitions.Add(partition);
         request.TopicPartitions!.Add(partitions);
         ElectLeadersResponse response = await client.CallAsync<ElectLeadersRequest, ElectLeadersResponse>(request, 2);
         Assert.Equal(ErrorCode.None, response.ErrorCode);

@@ -22,7 +22,8 @@ def fail(error):
 def report(partition, number):
     def delivered(error, message):
         if error is None:
-            acknowledged.append((partition, number, message.offset()))
+            offset = message.offset()   # None where the broker knew a retry as a duplicate and no longer where it lies
+            acknowledged.append((partition, number, -1 if offset is None else offset))
         else:
             failed[error.name()] = failed.get(error.name(), 0) + 1
     return delivered
