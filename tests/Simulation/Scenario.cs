@@ -1,3 +1,4 @@
+using Broker.Engine.Purgatory;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 using Simulation.Checks;
@@ -88,8 +89,9 @@ internal sealed class Scenario
     private async Task EndAsync()
     {
         _history.AcknowledgedSince.Clear();
-        await RunAsync(_world.NowMs + RecoveryMs, () => AllServe() && _parts.TrueForAll(_history.AcknowledgedSince.Contains));
-        if (_parts.Find(p => !_history.AcknowledgedSince.Contains(p)) is { Topic: not null } part)
+        bool IsWritten(TopicPart part) => _history.AcknowledgedSince.Contains(part) || _history.IsTainted(part);
+        await RunAsync(_world.NowMs + RecoveryMs, () => AllServe() && _parts.TrueForAll(IsWritten));
+        if (_parts.Find(p => !IsWritten(p)) is { Topic: not null } part)
         {
             _history.Fail($"nothing was acknowledged in {part} for {RecoveryMs} ms after all was healed");
         }
@@ -149,7 +151,7 @@ internal sealed class Scenario
         for (int i = 1 + _world.Random.Next(3); i > 0; i--)
         {
             bool idempotent = i == 1 || _world.Chance(0.7);
-            _producers.Add(new SimProducer(_cluster, _history, $"producer-{i}", ++machine, _parts, idempotent));
+            _producers.Add(new SimProducer(_cluster, _history, $"producer-{i}", ++machine, _parts, idempotent, idempotent && _world.Chance(0.5)));
         }
         for (int i = 1 + _world.Random.Next(2); i > 0; i--)
         {
@@ -162,6 +164,20 @@ internal sealed class Scenario
         }
         _producers.ForEach(p => p.Start());
         _consumers.ForEach(c => c.Start());
+    }
+
+    /// <summary>An operation that still waits, though nobody asks for anything.</summary>
+    private string? Waiting()
+    {
+        foreach (SimBroker broker in _cluster.Brokers)
+        {
+            DelayedOperationPurgatory[] purgatories = [broker.Server!.ProducePurgatory, broker.Server.DeleteRecordsPurgatory, broker.Server.TopicPurgatory];
+            if (Array.Find(purgatories, p => p.NumDelayedOperations + p.PurgatorySize > 0) is { } left)
+            {
+                return $"20: {left.NumDelayedOperations} operations wait in purgatory {left.Name} of broker {broker.Id}, {left.PurgatorySize} in lists";
+            }
+        }
+        return null;
     }
 
     /// <summary>What is not as it must be when all was healed long ago and nobody writes; null when all is.</summary>
@@ -185,6 +201,6 @@ internal sealed class Scenario
                 return $"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}";
             }
         }
-        return _invariants.Unrest(_parts) ?? _churn?.Unrest();
+        return Waiting() ?? _invariants.Unrest(_parts) ?? _churn?.Unrest();
     }
 }
