@@ -33,6 +33,7 @@ internal sealed class Scenario
     private readonly List<TopicPart> _parts = [];
     private readonly List<SimProducer> _producers = [];
     private readonly List<SimConsumer> _consumers = [];
+    private readonly List<SimClient> _others = [];
     private SimChurn? _churn;
     private readonly int _replication;
     private readonly bool _losesPower;
@@ -96,6 +97,7 @@ internal sealed class Scenario
             _history.Fail($"nothing was acknowledged in {part} for {RecoveryMs} ms after all was healed");
         }
         _producers.ForEach(p => p.Stop());
+        _others.ForEach(o => o.Stop());
         _churn?.Stop();
         await RunAsync(_world.NowMs + RestMs, () => Unrest() is null);
         // It stays so: mostly for as long as followers take to hear of the high watermark, at times for a lag time and more.
@@ -104,7 +106,7 @@ internal sealed class Scenario
         {
             _history.Fail(unrest);
         }
-        _history.CheckEnd(loses1: _replication > 1);
+        _history.CheckEnd(loses1: _replication > 1 || _others.Exists(o => o is SimReassigner));
     }
 
     private bool AllServe() => _cluster.Brokers.All(
@@ -162,6 +164,19 @@ internal sealed class Scenario
             _churn = new SimChurn(_cluster, _history, "churn", ++machine, _replication);
             _churn.Start();
         }
+        if (_world.Chance(0.4))
+        {
+            _others.Add(new SimReassigner(_cluster, "reassigner", ++machine, _parts, _replication));
+        }
+        if (_world.Chance(0.4))
+        {
+            var group = new GroupHistory(_history);
+            for (int i = 1 + _world.Random.Next(3); i > 0; i--)
+            {
+                _others.Add(new SimMember(_cluster, group, $"member-{i}", ++machine, _parts));
+            }
+        }
+        _others.ForEach(o => o.Start());
         _producers.ForEach(p => p.Start());
         _consumers.ForEach(c => c.Start());
     }
@@ -183,9 +198,9 @@ internal sealed class Scenario
     /// <summary>What is not as it must be when all was healed long ago and nobody writes; null when all is.</summary>
     private string? Unrest()
     {
-        foreach (SimProducer producer in _producers.Where(p => !p.Running.IsCompleted))
+        foreach (SimClient client in _producers.Concat(_others).Where(c => !c.Running.IsCompleted))
         {
-            return $"{producer.Name} still waits, {RestMs} ms after it was to stop";
+            return $"{client.Name} still waits, {RestMs} ms after it was to stop";
         }
         foreach (SimBroker broker in _cluster.Brokers)
         {

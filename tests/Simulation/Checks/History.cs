@@ -81,6 +81,8 @@ internal sealed class History(SimWorld world)
 
     public bool IsTainted(TopicPart target) => _tainted.Contains(target);
 
+    public bool IsTaintedTopic(string topic) => _tainted.Any(t => t.Topic == topic);
+
     public long NewValue(TopicPart target, string producer, bool isIdempotent)
     {
         _sent[++_lastValue] = new Sent(target, producer, isIdempotent);
