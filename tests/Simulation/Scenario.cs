@@ -1,3 +1,4 @@
+using Broker.Engine.Purgatory;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 using Simulation.Checks;
@@ -32,6 +33,7 @@ internal sealed class Scenario
     private readonly List<TopicPart> _parts = [];
     private readonly List<SimProducer> _producers = [];
     private readonly List<SimConsumer> _consumers = [];
+    private readonly List<SimClient> _others = [];
     private SimChurn? _churn;
     private readonly int _replication;
     private readonly bool _losesPower;
@@ -88,12 +90,14 @@ internal sealed class Scenario
     private async Task EndAsync()
     {
         _history.AcknowledgedSince.Clear();
-        await RunAsync(_world.NowMs + RecoveryMs, () => AllServe() && _parts.TrueForAll(_history.AcknowledgedSince.Contains));
-        if (_parts.Find(p => !_history.AcknowledgedSince.Contains(p)) is { Topic: not null } part)
+        bool IsWritten(TopicPart part) => _history.AcknowledgedSince.Contains(part) || _history.IsTainted(part);
+        await RunAsync(_world.NowMs + RecoveryMs, () => AllServe() && _parts.TrueForAll(IsWritten));
+        if (_parts.Find(p => !IsWritten(p)) is { Topic: not null } part)
         {
             _history.Fail($"nothing was acknowledged in {part} for {RecoveryMs} ms after all was healed");
         }
         _producers.ForEach(p => p.Stop());
+        _others.ForEach(o => o.Stop());
         _churn?.Stop();
         await RunAsync(_world.NowMs + RestMs, () => Unrest() is null);
         // It stays so: mostly for as long as followers take to hear of the high watermark, at times for a lag time and more.
@@ -102,7 +106,7 @@ internal sealed class Scenario
         {
             _history.Fail(unrest);
         }
-        _history.CheckEnd(loses1: _replication > 1);
+        _history.CheckEnd(loses1: _replication > 1 || _others.Exists(o => o is SimReassigner));
     }
 
     private bool AllServe() => _cluster.Brokers.All(
@@ -149,7 +153,7 @@ internal sealed class Scenario
         for (int i = 1 + _world.Random.Next(3); i > 0; i--)
         {
             bool idempotent = i == 1 || _world.Chance(0.7);
-            _producers.Add(new SimProducer(_cluster, _history, $"producer-{i}", ++machine, _parts, idempotent));
+            _producers.Add(new SimProducer(_cluster, _history, $"producer-{i}", ++machine, _parts, idempotent, idempotent && _world.Chance(0.5)));
         }
         for (int i = 1 + _world.Random.Next(2); i > 0; i--)
         {
@@ -160,16 +164,43 @@ internal sealed class Scenario
             _churn = new SimChurn(_cluster, _history, "churn", ++machine, _replication);
             _churn.Start();
         }
+        if (_world.Chance(0.4))
+        {
+            _others.Add(new SimReassigner(_cluster, "reassigner", ++machine, _parts, _replication));
+        }
+        if (_world.Chance(0.4))
+        {
+            var group = new GroupHistory(_history);
+            for (int i = 1 + _world.Random.Next(3); i > 0; i--)
+            {
+                _others.Add(new SimMember(_cluster, group, $"member-{i}", ++machine, _parts));
+            }
+        }
+        _others.ForEach(o => o.Start());
         _producers.ForEach(p => p.Start());
         _consumers.ForEach(c => c.Start());
+    }
+
+    /// <summary>An operation that still waits, though nobody asks for anything.</summary>
+    private string? Waiting()
+    {
+        foreach (SimBroker broker in _cluster.Brokers)
+        {
+            DelayedOperationPurgatory[] purgatories = [broker.Server!.ProducePurgatory, broker.Server.DeleteRecordsPurgatory, broker.Server.TopicPurgatory];
+            if (Array.Find(purgatories, p => p.NumDelayedOperations + p.PurgatorySize > 0) is { } left)
+            {
+                return $"20: {left.NumDelayedOperations} operations wait in purgatory {left.Name} of broker {broker.Id}, {left.PurgatorySize} in lists";
+            }
+        }
+        return null;
     }
 
     /// <summary>What is not as it must be when all was healed long ago and nobody writes; null when all is.</summary>
     private string? Unrest()
     {
-        foreach (SimProducer producer in _producers.Where(p => !p.Running.IsCompleted))
+        foreach (SimClient client in _producers.Concat(_others).Where(c => !c.Running.IsCompleted))
         {
-            return $"{producer.Name} still waits, {RestMs} ms after it was to stop";
+            return $"{client.Name} still waits, {RestMs} ms after it was to stop";
         }
         foreach (SimBroker broker in _cluster.Brokers)
         {
@@ -185,6 +216,6 @@ internal sealed class Scenario
                 return $"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}";
             }
         }
-        return _invariants.Unrest(_parts) ?? _churn?.Unrest();
+        return Waiting() ?? _invariants.Unrest(_parts) ?? _churn?.Unrest();
     }
 }

@@ -53,6 +53,12 @@ internal sealed class History(SimWorld world)
         public double AcknowledgedMs { get; set; }
 
         public long ReadAt { get; set; } = -1;
+
+        /// <summary>Attempts that have no answer yet.</summary>
+        public int Sending { get; set; }
+
+        /// <summary>Whether an attempt may have appended it.</summary>
+        public bool MayBeThere { get; set; }
     }
 
     public void Fail(string violation)
@@ -75,6 +81,8 @@ internal sealed class History(SimWorld world)
 
     public bool IsTainted(TopicPart target) => _tainted.Contains(target);
 
+    public bool IsTaintedTopic(string topic) => _tainted.Any(t => t.Topic == topic);
+
     public long NewValue(TopicPart target, string producer, bool isIdempotent)
     {
         _sent[++_lastValue] = new Sent(target, producer, isIdempotent);
@@ -86,6 +94,28 @@ internal sealed class History(SimWorld world)
         if (!_producerIds.Add((id, epoch)))
         {
             Fail($"17: producer id {id} epoch {epoch} was given out twice, now to {producer}");
+        }
+    }
+
+    /// <summary>An attempt to send values begins.</summary>
+    public void Sending(long[] values)
+    {
+        foreach (long value in values)
+        {
+            _sent[value].Sending++;
+        }
+    }
+
+    /// <summary>An attempt has ended, with an answer or without.</summary>
+    public void Answered(long[] values, ErrorCode? answer)
+    {
+        // These are answered before anything is appended; with any other it may have been.
+        bool isDefinite = answer is ErrorCode.NotEnoughReplicas or ErrorCode.InvalidTimestamp or ErrorCode.OutOfOrderSequenceNumber
+            or ErrorCode.UnknownProducerId or ErrorCode.InvalidProducerEpoch;
+        foreach (long value in values)
+        {
+            _sent[value].Sending--;
+            _sent[value].MayBeThere |= !isDefinite;
         }
     }
 
@@ -120,7 +150,7 @@ internal sealed class History(SimWorld world)
     {
         if (!IsTainted(target))
         {
-            Fail($"17: {producer} was refused its sequence {sequence} for {target} with {error}, though it sends one batch at a time");
+            Fail($"17: {producer} was refused its sequence {sequence} for {target} with {error}, though all before it were acknowledged");
         }
     }
 
@@ -146,7 +176,13 @@ internal sealed class History(SimWorld world)
         _seenHighWatermarks[(source, consumer)] = (epoch, highWatermark);
     }
 
-    public void Read(TopicPart source, string consumer, long offset, long value)
+    /// <summary>A consumer got a record.</summary>
+    /// <param name="source">Of which partition.</param>
+    /// <param name="consumer">Its name.</param>
+    /// <param name="position">The offset it was to read next.</param>
+    /// <param name="offset">The record's.</param>
+    /// <param name="value">What it holds.</param>
+    public void Read(TopicPart source, string consumer, long position, long offset, long value)
     {
         ReadCount++;
         if (!_sent.TryGetValue(value, out Sent? sent) || sent.Target != source)
@@ -158,6 +194,14 @@ internal sealed class History(SimWorld world)
         {
             sent.ReadAt = offset;
             return;
+        }
+        if (offset > position)
+        {
+            Fail($"8: {consumer} at {position} of {source} was given {offset}");
+        }
+        if (!sent.MayBeThere && sent.Sending == 0)
+        {
+            Fail($"5: {consumer} read {value} from {source} at {offset}, whose every attempt was refused");
         }
         Bind(source, offset, value, $"read by {consumer}");
         if (sent.IsIdempotent && sent.ReadAt >= 0 && sent.ReadAt != offset)

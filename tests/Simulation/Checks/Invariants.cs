@@ -275,7 +275,7 @@ internal sealed class Invariants
                 {
                     return $"14: broker {broker.Id} believes {part} is led by {image?.Leader} in epoch {image?.LeaderEpoch}, the tree has {state}";
                 }
-                if (!_history.IsTainted(part) && Unrest(broker, part, state.InSyncReplicas.Contains(broker.Id)) is { } unrest)
+                if (!_history.IsTainted(part) && Unrest(broker, part, replicas, state.InSyncReplicas.Contains(broker.Id)) is { } unrest)
                 {
                     return unrest;
                 }
@@ -284,10 +284,14 @@ internal sealed class Invariants
         return null;
     }
 
-    private string? Unrest(SimBroker broker, TopicPart part, bool isInSync)
+    private string? Unrest(SimBroker broker, TopicPart part, IReadOnlyList<int> replicas, bool isInSync)
     {
         long end = CommittedEndOf(part);
         Partition? partition = broker.Server!.Replicas.Partitions.Find(new TopicPartition(part.Topic, part.Partition));
+        if (partition is not null && !replicas.Contains(broker.Id))
+        {
+            return $"14: broker {broker.Id} holds {part}, which is assigned to [{string.Join(',', replicas)}]";
+        }
         if (partition is not null && (partition.Log.LogEndOffset != end || partition.HighWatermark != end))
         {
             return $"13: broker {broker.Id} {part}: end {partition.Log.LogEndOffset}, high watermark {partition.HighWatermark}, committed {end}, at rest";

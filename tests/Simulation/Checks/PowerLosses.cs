@@ -24,7 +24,8 @@ internal sealed class PowerLosses(SimCluster cluster)
         {
             if (cluster.ReplicasOf(part).Contains(id))
             {
-                _torn[(part, id)] = WitnessesOf(part, id);
+                // One that had not mended was torn by the first loss: whoever had a fault since is no witness of it.
+                _torn.TryAdd((part, id), WitnessesOf(part, id));
             }
         }
     }

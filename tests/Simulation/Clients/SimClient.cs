@@ -66,32 +66,61 @@ internal abstract class SimClient
         where TResponse : class, IApiMessage, new()
     {
         using var late = new CancellationTokenSource(timeout ?? RequestTimeout, Time);
+        KafkaConnection? used = null;
         try
         {
-            if (!_connections.TryGetValue(broker, out KafkaConnection? connection))
-            {
-                if (!_dialer.Reaches(SimCluster.FirstPort + broker))
-                {
-                    await _dialer.RefusalAsync(CancellationToken.None);   // told apart, since an exception costs much
-                    return null;
-                }
-                connection = await KafkaConnection.ConnectAsync(
-                    _dialer, "127.0.0.1", SimCluster.FirstPort + broker, _name, TimeSpan.FromSeconds(2), late.Token);
-                _connections[broker] = connection;
-            }
-            return await connection.SendAsync<TRequest, TResponse>(request, version, late.Token);
+            used = await ConnectionToAsync(broker, late.Token);
+            return used is null ? null : await used.SendAsync<TRequest, TResponse>(request, version, late.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            Drop(broker);
+            Drop(broker, used);
             return null;
         }
     }
 
-    protected void Drop(int broker)
+    /// <summary>Opens the connection to a broker, if there is none; false where it cannot be reached.</summary>
+    protected async Task<bool> ReachAsync(int broker)
     {
-        if (_connections.Remove(broker, out KafkaConnection? connection))
+        using var late = new CancellationTokenSource(RequestTimeout, Time);
+        try
         {
+            return await ConnectionToAsync(broker, late.Token) is not null;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    protected bool IsConnectedTo(int broker) => _connections.ContainsKey(broker);
+
+    private async ValueTask<KafkaConnection?> ConnectionToAsync(int broker, CancellationToken cancellationToken)
+    {
+        if (_connections.TryGetValue(broker, out KafkaConnection? connection))
+        {
+            return connection;
+        }
+        if (!_dialer.Reaches(SimCluster.FirstPort + broker))
+        {
+            await _dialer.RefusalAsync(CancellationToken.None);   // told apart, since an exception costs much
+            return null;
+        }
+        connection = await KafkaConnection.ConnectAsync(
+            _dialer, "127.0.0.1", SimCluster.FirstPort + broker, _name, TimeSpan.FromSeconds(2), cancellationToken);
+        if (!_connections.TryAdd(broker, connection))
+        {
+            _ = connection.DisposeAsync().AsTask();   // another request was faster
+        }
+        return _connections[broker];
+    }
+
+    /// <summary>Gives up a connection that failed, unless another has taken its place.</summary>
+    private void Drop(int broker, KafkaConnection? failed)
+    {
+        if (failed is not null && _connections.TryGetValue(broker, out KafkaConnection? connection) && connection == failed)
+        {
+            _connections.Remove(broker);
             _ = connection.DisposeAsync().AsTask();
         }
     }

@@ -86,7 +86,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                     history.Fail($"{Name} read {source} at {offset}, beyond the high watermark {data.HighWatermark}");
                 }
                 long value = long.Parse(Encoding.ASCII.GetString(records.Current.Value.Span).TrimEnd(), CultureInfo.InvariantCulture);
-                history.Read(source, Name, offset, value);
+                history.Read(source, Name, PositionOf(source), offset, value);
                 _positions[source] = offset + 1;
             }
         }

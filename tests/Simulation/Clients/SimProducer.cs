@@ -8,28 +8,53 @@ using Simulation.World;
 namespace Simulation.Clients;
 
 /// <summary>
-/// A producer as librdkafka and the Java client are one: with acks=all and idempotence, or with acks=1 and neither. It sends a
-/// batch again until it is acknowledged, or two minutes have passed. Not thread-safe.
+/// A producer as librdkafka and the Java client are one: with acks=all and idempotence, or with acks=1 and neither; with one
+/// batch under way, or with five to each partition. It sends a batch again until it is acknowledged, or two minutes have passed.
+/// Not thread-safe.
 /// </summary>
 internal sealed class SimProducer(
-    SimCluster cluster, History history, string name, int machine, IReadOnlyList<TopicPart> targets, bool idempotent)
+    SimCluster cluster, History history, string name, int machine, IReadOnlyList<TopicPart> targets, bool idempotent,
+    bool isPipelined)
     : SimClient(cluster, name, machine)
 {
     private const int DeliveryTimeoutMs = 120_000;
 
+    /// <summary>What a broker remembers of a producer, and so what may be under way (max.in.flight.requests.per.connection).</summary>
+    private const int InFlightMax = 5;
+
     private readonly RecordCodecs _codecs = new();
     private readonly Dictionary<TopicPart, int> _sequences = [];
-    private long _producerId = -1;
-    private short _producerEpoch;
+    private ProducerIdentity? _id;
     private int _sent;
+
+    private enum Fate
+    {
+        Acknowledged,
+        Failed,
+        Refused,
+    }
+
+    private sealed record ProducerIdentity(long Id, short Epoch);
+
+    private sealed record Batch(TopicPart Target, long[] Values, int Sequence, byte[] Bytes, double UntilMs)
+    {
+        public int Attempts { get; set; }
+    }
 
     protected override async Task RunAsync()
     {
+        if (isPipelined)
+        {
+            await Task.WhenAll(targets.Select(PipelinesAsync));
+            return;
+        }
         while (!IsStopping)
         {
-            if (idempotent && _producerId < 0 && !await InitializeAsync())
+            if (idempotent && _id is null)
             {
-                await RestAsync(100);
+                _sequences.Clear();
+                _id = await InitializeAsync();
+                await RestAsync(_id is null ? 100 : 0);
                 continue;
             }
             await SendOneAsync(World.Pick(targets));
@@ -37,34 +62,24 @@ internal sealed class SimProducer(
         }
     }
 
-    private async Task<bool> InitializeAsync()
+    private async Task<ProducerIdentity?> InitializeAsync()
     {
         InitProducerIdResponse? response = await TrySendAsync<InitProducerIdRequest, InitProducerIdResponse>(
             World.Random.Next(Cluster.Brokers.Count), new InitProducerIdRequest { TransactionalId = null, TransactionTimeoutMs = 60_000 }, 4);
         if (response is not { ErrorCode: ErrorCode.None })
         {
-            return false;
+            return null;
         }
         history.ProducerIdGiven(response.ProducerId, response.ProducerEpoch, Name);
-        _producerId = response.ProducerId;
-        _producerEpoch = response.ProducerEpoch;
-        _sequences.Clear();
-        return true;
+        return new ProducerIdentity(response.ProducerId, response.ProducerEpoch);
     }
 
+    /// <summary>One batch at a time.</summary>
     private async Task SendOneAsync(TopicPart target)
     {
-        int count = 1 + World.Random.Next(5);
-        long[] values = new long[count];
-        for (int i = 0; i < count; i++)
-        {
-            values[i] = history.NewValue(target, Name, idempotent);
-        }
-        int sequence = _sequences.GetValueOrDefault(target);
-        byte[] batch = Build(values, sequence);
-        double until = World.NowMs + DeliveryTimeoutMs;
+        Batch batch = NewBatch(target, _id, _sequences.GetValueOrDefault(target));
         bool isFirst = true;
-        while (World.NowMs < until && !(IsStopping && World.NowMs > until - DeliveryTimeoutMs + 60_000))
+        while (IsWorthwhile(batch))
         {
             if (!isFirst)
             {
@@ -75,54 +90,146 @@ internal sealed class SimProducer(
             {
                 continue;
             }
-            ProduceResponse.PartitionProduceResponse? answer = await ProduceAsync(target, batch, leader.Leader);
-            if (answer is null)
+            ProduceResponse.PartitionProduceResponse? answer = await ProduceAsync(batch, leader.Leader);
+            switch (Take(batch, answer))
             {
-                Forget(target.Topic);
-                continue;
-            }
-            switch (answer.ErrorCode)
-            {
-                case ErrorCode.None:
-                case ErrorCode.DuplicateSequenceNumber:
-                    _sequences[target] = sequence + count;
-                    World.Log($"{Name}: {target} {values[0]}..{values[^1]} is acknowledged at {answer.BaseOffset}");
-                    history.Acknowledged(target, values, answer.ErrorCode == ErrorCode.None ? answer.BaseOffset : -1, idempotent);
+                case Fate.Acknowledged:
+                    _sequences[target] = batch.Sequence + batch.Values.Length;
                     return;
-                case ErrorCode.OutOfOrderSequenceNumber:
-                case ErrorCode.UnknownProducerId:
-                case ErrorCode.InvalidProducerEpoch:
-                    World.Log($"{Name}: {target} {values[0]}.. sequence {sequence}: {answer.ErrorCode}");
-                    history.SequenceRefused(target, Name, answer.ErrorCode, sequence);
-                    _producerId = -1;
+                case Fate.Refused:
+                    history.SequenceRefused(target, Name, answer!.ErrorCode, batch.Sequence);
+                    _id = null;
                     return;
-                default:
-                    Forget(target.Topic);
-                    break;
             }
         }
-        World.Log($"{Name}: {target} {values[0]}.. is given up");
-        _producerId = -1;   // whether it was appended is not known: the sequence ends here
+        World.Log($"{Name}: {target} {batch.Values[0]}.. is given up");
+        _id = null;   // whether it was appended is not known: the sequence ends here
     }
 
-    private async Task<ProduceResponse.PartitionProduceResponse?> ProduceAsync(TopicPart target, byte[] batch, int leader)
+    /// <summary>One sequence after the other, each of a producer id of its own.</summary>
+    private async Task PipelinesAsync(TopicPart target)
     {
+        while (!IsStopping)
+        {
+            if (await InitializeAsync() is { } id)
+            {
+                await PipelineAsync(target, id);
+            }
+            await RestAsync(World.Between(20, 200));
+        }
+    }
+
+    /// <summary>Up to five batches on their way to one partition; where one fails, those behind it are waited for, and all that
+    /// are not acknowledged are sent again in their order.</summary>
+    private async Task PipelineAsync(TopicPart target, ProducerIdentity id)
+    {
+        var batches = new List<Batch>();   // not acknowledged, the oldest first
+        int sequence = 0;
+        while (!IsStopping || batches.Count > 0)
+        {
+            if (batches.Count > 0 && !IsWorthwhile(batches[0]))
+            {
+                World.Log($"{Name}: {target} {batches[0].Values[0]}.. is given up, and {target} with it");
+                return;
+            }
+            if (await LeaderOfAsync(target.Topic, target.Partition) is not { } leader || !await ReachAsync(leader.Leader))
+            {
+                await RestAsync(World.Between(20, 200));
+                continue;
+            }
+            var underWay = new Queue<(Batch Batch, Task<ProduceResponse.PartitionProduceResponse?> Answer)>();
+            batches.ForEach(b => underWay.Enqueue((b, ProduceAsync(b, leader.Leader))));
+            bool hasFailed = false;
+            while (underWay.Count > 0 || (!hasFailed && !IsStopping))
+            {
+                hasFailed |= !IsConnectedTo(leader.Leader);   // those that it carried fail, and others must not be before them
+                while (!hasFailed && !IsStopping && batches.Count < InFlightMax && (underWay.Count == 0 || World.Chance(0.7)))
+                {
+                    Batch made = NewBatch(target, id, sequence);
+                    sequence += made.Values.Length;
+                    batches.Add(made);
+                    underWay.Enqueue((made, ProduceAsync(made, leader.Leader)));
+                }
+                if (!underWay.TryDequeue(out (Batch Batch, Task<ProduceResponse.PartitionProduceResponse?> Answer) next))
+                {
+                    break;
+                }
+                (Batch batch, Task<ProduceResponse.PartitionProduceResponse?> pending) = next;
+                ProduceResponse.PartitionProduceResponse? answer = await pending;
+                Fate fate = Take(batch, answer);
+                if (fate == Fate.Refused && !hasFailed)
+                {
+                    // A broker's snapshot of producers keeps the last batch of each, as Kafka's does: sent again after its restart,
+                    // an earlier one of several is not known any more.
+                    if (batch.Attempts == 1 || batches.Count == 1)
+                    {
+                        history.SequenceRefused(target, Name, answer!.ErrorCode, batch.Sequence);
+                    }
+                    return;
+                }
+                hasFailed |= fate != Fate.Acknowledged;
+                if (fate == Fate.Acknowledged)
+                {
+                    batches.Remove(batch);
+                    await RestAsync(World.Between(0, 100));
+                }
+            }
+            await RestAsync(World.Between(20, 200));
+        }
+    }
+
+    private bool IsWorthwhile(Batch batch) => World.NowMs < batch.UntilMs && !(IsStopping && World.NowMs > batch.UntilMs - (DeliveryTimeoutMs / 2));
+
+    private Batch NewBatch(TopicPart target, ProducerIdentity? id, int sequence)
+    {
+        long[] values = new long[1 + World.Random.Next(5)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = history.NewValue(target, Name, idempotent);
+        }
+        return new Batch(target, values, sequence, Build(values, id, sequence), World.NowMs + DeliveryTimeoutMs);
+    }
+
+    /// <summary>What becomes of a batch by an answer.</summary>
+    private Fate Take(Batch batch, ProduceResponse.PartitionProduceResponse? answer)
+    {
+        history.Answered(batch.Values, answer?.ErrorCode);
+        switch (answer?.ErrorCode)
+        {
+            case ErrorCode.None or ErrorCode.DuplicateSequenceNumber:
+                World.Log($"{Name}: {batch.Target} {batch.Values[0]}..{batch.Values[^1]} is acknowledged at {answer.BaseOffset}");
+                history.Acknowledged(
+                    batch.Target, batch.Values, answer.ErrorCode == ErrorCode.None ? answer.BaseOffset : -1, idempotent);
+                return Fate.Acknowledged;
+            case ErrorCode.OutOfOrderSequenceNumber or ErrorCode.UnknownProducerId or ErrorCode.InvalidProducerEpoch:
+                World.Log($"{Name}: {batch.Target} {batch.Values[0]}.. sequence {batch.Sequence}: {answer.ErrorCode}");
+                return Fate.Refused;
+            default:
+                Forget(batch.Target.Topic);
+                return Fate.Failed;
+        }
+    }
+
+    private async Task<ProduceResponse.PartitionProduceResponse?> ProduceAsync(Batch batch, int leader)
+    {
+        batch.Attempts++;
+        history.Sending(batch.Values);
         var request = new ProduceRequest { Acks = idempotent ? (short)-1 : (short)1, TimeoutMs = 2_000 };
-        var data = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(target.Topic) };
-        data.PartitionData.Add(new() { Index = target.Partition, Records = new Broker.Protocol.Wire.Records(batch) });
+        var data = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(batch.Target.Topic) };
+        data.PartitionData.Add(new() { Index = batch.Target.Partition, Records = new Broker.Protocol.Wire.Records(batch.Bytes) });
         request.TopicData.Add(data);
         ProduceResponse? response = await TrySendAsync<ProduceRequest, ProduceResponse>(leader, request, 9);
         return response?.Responses[0].PartitionResponses[0];
     }
 
-    private byte[] Build(long[] values, int sequence)
+    private byte[] Build(long[] values, ProducerIdentity? id, int sequence)
     {
         using var builder = new RecordBatchBuilder(_codecs);
         var options = new RecordBatchOptions();
-        if (idempotent)
+        if (id is not null)
         {
-            options.ProducerId = _producerId;
-            options.ProducerEpoch = _producerEpoch;
+            options.ProducerId = id.Id;
+            options.ProducerEpoch = id.Epoch;
             options.BaseSequence = sequence;
         }
         builder.Begin(options);
