@@ -110,6 +110,7 @@ public sealed class ControllerWireTests
     {
         await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
         BrokerServer controller = cluster.Brokers.Single(b => b.Server!.Membership.Controller!.IsActive).Server!;
+        await ReplicatedCluster.UntilAsync(() => controller.Metadata.Current.Brokers.Count == 2);   // by then it knows both lives
         KafkaConnection client = await cluster.ConnectAsync(controller.Id);
         async Task<AllocateProducerIdsResponse> AskAsync(int broker, long epoch) =>
             await client.CallAsync<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(new() { BrokerId = broker, BrokerEpoch = epoch }, 0);

@@ -65,19 +65,19 @@ public sealed class ZooKeeperSecurityTests : IDisposable
             """);
         (string, string)[] tls =
         [
-            ("zookeeper.connect", $"127.0.0.1:{secure}"), ("zookeeper.ssl.client.enable", "true"), ("zookeeper.connection.timeout.ms", "8000"),
+            ("zookeeper.connect", $"127.0.0.1:{secure}"), ("zookeeper.ssl.client.enable", "true"),
         ];
         foreach (string keys in (string[])["client.p12", "client.pem"])
         {
             await using ICoordinationSession session = await OpenAsync(Options(
             [
-                .. tls, ("zookeeper.ssl.truststore.location", _directory.At("ca.pem")),
+                .. tls, ("zookeeper.connection.timeout.ms", "30000"), ("zookeeper.ssl.truststore.location", _directory.At("ca.pem")),
                 ("zookeeper.ssl.keystore.location", _directory.At(keys)), ("zookeeper.ssl.keystore.password", keys == "client.p12" ? "changeit" : ""),
             ]));
             Assert.Equal(CoordinationError.NoNode, (await session.ExistsAsync("/x", s_none)).Error);
         }
         CoordinationException untrusted = await Assert.ThrowsAsync<CoordinationException>(async () => await OpenAsync(Options(
-            [.. tls, ("zookeeper.ssl.keystore.location", _directory.At("client.pem"))])));
+            [.. tls, ("zookeeper.connection.timeout.ms", "8000"), ("zookeeper.ssl.keystore.location", _directory.At("client.pem"))])));
         Assert.Contains("certificate", untrusted.Message, StringComparison.Ordinal);
     }
 
