@@ -31,6 +31,8 @@ public sealed record GroupSummary
     public required string Protocol { get; init; }
     public required int Coordinator { get; init; }
     public required int Members { get; init; }
+
+    /// <summary>-1 where the coordinator is a broker of another host: it does not say.</summary>
     public required int Generation { get; init; }
     public required int Topics { get; init; }
 
@@ -52,6 +54,8 @@ public sealed record GroupMemberView
     public string? GroupInstanceId { get; init; }
     public required string ClientId { get; init; }
     public required string Host { get; init; }
+
+    /// <summary>-1, as the one below, where the coordinator is a broker of another host: it does not say.</summary>
     public required int SessionTimeoutMs { get; init; }
     public required int RebalanceTimeoutMs { get; init; }
     public required bool IsLeader { get; init; }

@@ -32,7 +32,7 @@ public sealed class WheelTimeProviderTests : IDisposable
         ITimer timer = _time.CreateTimer(_ => calls.Writer.TryWrite(1), null, TimeSpan.Zero, TimeSpan.FromMilliseconds(2));
         for (int i = 0; i < 20; i++)
         {
-            _ = await calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(s_patience);
+            _ = await calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(s_patience, TestContext.Current.CancellationToken);
         }
         await timer.DisposeAsync();
         Assert.False(timer.Change(TimeSpan.Zero, TimeSpan.Zero));
@@ -48,7 +48,7 @@ public sealed class WheelTimeProviderTests : IDisposable
             order.Enqueue((string)name!);
             calls.Writer.TryWrite(1);
         }
-        Task CallAsync() => calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(s_patience);
+        Task CallAsync() => calls.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(s_patience, TestContext.Current.CancellationToken);
         using ITimer late = _time.CreateTimer(Called, "late", TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         late.Change(TimeSpan.FromHours(1), Timeout.InfiniteTimeSpan);
         using ITimer soon = _time.CreateTimer(Called, "soon", TimeSpan.FromMilliseconds(40), Timeout.InfiniteTimeSpan);

@@ -1,3 +1,4 @@
+using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Groups;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
@@ -25,31 +26,38 @@ internal sealed partial class ClusterAdmin
         return PageOf(found, key, g => g.GroupId, query.Descending, query.Skip, query.Take);
     }
 
-    public GroupDetail Group(string groupId)
-    {
-        BrokerServer broker = CoordinatorOf(groupId);
-        return broker.Groups.Find(groupId) is { } group ? DescribeLocked(broker, group) : throw GroupNotFound(groupId);
-    }
+    public GroupDetail Group(string groupId) => Coordinator(groupId) is { } broker && broker.Groups.Find(groupId) is { } group
+        ? DescribeLocked(broker, group) : Describe(RemoteGroupOrThrow(groupId));
 
-    /// <summary>The broker that knows a group.</summary>
-    private BrokerServer CoordinatorOf(string groupId) =>
-        Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null) ?? throw GroupNotFound(groupId);
+    /// <summary>The broker of this host that knows a group, or null.</summary>
+    private BrokerServer? Coordinator(string groupId) => Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null);
 
     private static AdminException GroupNotFound(string groupId) => new("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
 
-    public Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken)
+    public async Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken)
     {
-        ErrorCode error = CoordinatorOf(groupId).Groups.Delete(groupId);
-        return error == ErrorCode.None ? Task.CompletedTask : throw new AdminException(
-            error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
+        ErrorCode error = await DeleteAsync(groupId, cancellationToken).ConfigureAwait(false);
+        if (error != ErrorCode.None)
+        {
+            throw new AdminException(
+                error.Name(), error == ErrorCode.NonEmptyGroup ? $"Group {groupId} has members." : $"Group {groupId} could not be deleted.");
+        }
     }
 
     public async Task<IReadOnlyList<CommittedPlace>> ResetOffsetsAsync(string groupId, OffsetReset reset, CancellationToken cancellationToken)
     {
-        GroupCoordinator groups = CoordinatorOf(groupId).Groups;
+        if (Coordinator(groupId) is null)
+        {
+            _ = RemoteGroupOrThrow(groupId);
+        }
         int[] partitions = reset.Partition is { } one ? [one] : [.. Enumerable.Range(0, Known(reset.Topic).Partitions.Length)];
-        List<CommittedPlace> places = [.. partitions.Select(p => new CommittedPlace(reset.Topic, p, PlaceOf(reset, LeaderOrThrow(reset.Topic, p))))];
-        OffsetCommitResponse response = await groups.CommitAsync(
+        var places = new List<CommittedPlace>();
+        foreach (int partition in partitions)
+        {
+            RecordSource source = SourceOrThrow(reset.Topic, partition);
+            places.Add(new CommittedPlace(reset.Topic, partition, await PlaceOfAsync(reset, source, cancellationToken).ConfigureAwait(false)));
+        }
+        OffsetCommitResponse response = await CommitAsync(
             new OffsetCommitRequest
             {
                 GroupId = groupId,
@@ -66,7 +74,7 @@ internal sealed partial class ClusterAdmin
                     },
                 ],
             },
-            OffsetCommitVersion).ConfigureAwait(false);
+            cancellationToken).ConfigureAwait(false);
         ErrorCode error = response.Topics.SelectMany(t => t.Partitions).Select(p => p.ErrorCode).FirstOrDefault(e => e != ErrorCode.None);
         return error switch
         {
@@ -76,15 +84,19 @@ internal sealed partial class ClusterAdmin
         };
     }
 
-    private static long PlaceOf(OffsetReset reset, Replication.Partition partition) => reset.To switch
+    private static async ValueTask<long> PlaceOfAsync(OffsetReset reset, RecordSource source, CancellationToken cancellationToken)
     {
-        OffsetTarget.Earliest => partition.Log.LogStartOffset,
-        OffsetTarget.Offset => Math.Clamp(reset.Offset, partition.Log.LogStartOffset, partition.HighWatermark),
-        OffsetTarget.Timestamp => partition.Log.FindByTimestamp(
-            (reset.Timestamp ?? throw new AdminException("INVALID_REQUEST", "To which time is not said.")).ToUnixTimeMilliseconds())?.Offset
-            ?? partition.HighWatermark,
-        _ => partition.HighWatermark,
-    };
+        (long start, long end) = await source.BoundsAsync(cancellationToken).ConfigureAwait(false);
+        return reset.To switch
+        {
+            OffsetTarget.Earliest => start,
+            OffsetTarget.Offset => Math.Clamp(reset.Offset, start, end),
+            OffsetTarget.Timestamp => await source.FindByTimestampAsync(
+                (reset.Timestamp ?? throw new AdminException("INVALID_REQUEST", "To which time is not said.")).ToUnixTimeMilliseconds(),
+                cancellationToken).ConfigureAwait(false) ?? end,
+            _ => end,
+        };
+    }
 
     private IEnumerable<GroupDetail> AllGroups()
     {
@@ -93,6 +105,26 @@ internal sealed partial class ClusterAdmin
             foreach (ClassicGroup group in broker.Groups.Groups)
             {
                 yield return DescribeLocked(broker, group);
+            }
+        }
+        foreach (RemoteGroup group in _remoteGroups.Groups.Where(g => Coordinator(g.Described.GroupId) is null))
+        {
+            yield return Describe(group);
+        }
+    }
+
+    private IEnumerable<TopicPartition> CommittedHere()
+    {
+        foreach (ClassicGroup group in Running().Where(b => b.Groups is not null).SelectMany(b => b.Groups.Groups))
+        {
+            TopicPartition[] committed;
+            lock (group.Lock)
+            {
+                committed = [.. group.Offsets.Keys];
+            }
+            foreach (TopicPartition partition in committed)
+            {
+                yield return partition;
             }
         }
     }
@@ -105,27 +137,35 @@ internal sealed partial class ClusterAdmin
         }
     }
 
-    private GroupDetail Describe(BrokerServer broker, ClassicGroup group)
+    private GroupDetail Describe(BrokerServer broker, ClassicGroup group) => Describe(
+        new GroupSummary
+        {
+            GroupId = group.GroupId,
+            State = group.State.ToString(),
+            ProtocolType = group.ProtocolType ?? "",
+            Protocol = group.Protocol ?? "",
+            Coordinator = broker.Id,
+            Members = group.Count,
+            Generation = group.Generation,
+            Topics = 0,
+            Lag = 0,
+        },
+        [.. group.Members.Select(m => Describe(broker, group, m))], group.Offsets);
+
+    private GroupDetail Describe(
+        GroupSummary summary, List<GroupMemberView> members, IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets)
     {
-        List<GroupMemberView> members = [.. group.Members.Select(m => Describe(broker, group, m))];
         var owners = new Dictionary<TopicPartition, GroupMemberView>();
         members.ForEach(m => m.Assignment.ToList().ForEach(p => owners[p] = m));
         List<GroupPartitionView> partitions =
         [
-            .. group.Offsets.Keys.Union(owners.Keys).OrderBy(p => p.Topic, StringComparer.Ordinal).ThenBy(p => p.Partition)
-                .Select(p => Describe(group.Offsets.GetValueOrDefault(p), p, owners.GetValueOrDefault(p))),
+            .. offsets.Keys.Union(owners.Keys).OrderBy(p => p.Topic, StringComparer.Ordinal).ThenBy(p => p.Partition)
+                .Select(p => Describe(offsets.GetValueOrDefault(p), p, owners.GetValueOrDefault(p))),
         ];
         return new GroupDetail
         {
-            Summary = new GroupSummary
+            Summary = summary with
             {
-                GroupId = group.GroupId,
-                State = group.State.ToString(),
-                ProtocolType = group.ProtocolType ?? "",
-                Protocol = group.Protocol ?? "",
-                Coordinator = broker.Id,
-                Members = group.Count,
-                Generation = group.Generation,
                 Topics = partitions.Select(p => p.Topic).Distinct().Count(),
                 Lag = partitions.Sum(p => p.Lag ?? 0),
             },
@@ -136,14 +176,14 @@ internal sealed partial class ClusterAdmin
 
     private GroupPartitionView Describe(CommittedOffset? committed, TopicPartition id, GroupMemberView? member)
     {
-        long end = Leader(id)?.Partition.HighWatermark ?? -1;
+        long end = Leader(id)?.Partition.HighWatermark ?? _remoteGroups.EndOf(id);
         return new GroupPartitionView
         {
             Topic = id.Topic,
             Partition = id.Partition,
             CommittedOffset = committed?.Offset ?? -1,
             Metadata = committed?.Metadata ?? "",
-            CommittedAt = committed is null ? null : DateTimeOffset.FromUnixTimeMilliseconds(committed.CommitMs),
+            CommittedAt = committed is not { CommitMs: >= 0 } ? null : DateTimeOffset.FromUnixTimeMilliseconds(committed.CommitMs),
             LogEndOffset = end,
             Lag = committed is null || end < 0 ? null : Math.Max(0, end - committed.Offset),
             MemberId = member?.MemberId,

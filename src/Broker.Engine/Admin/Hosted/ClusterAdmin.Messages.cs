@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Records;
@@ -24,9 +25,9 @@ internal sealed partial class ClusterAdmin
     private int _tails;
 
     public Task<MessagePage> BrowseAsync(MessageQuery query, CancellationToken cancellationToken) =>
-        Task.Run(() => Browse(query, cancellationToken), cancellationToken);
+        Task.Run(() => BrowsePartitionsAsync(query, cancellationToken), cancellationToken);
 
-    private MessagePage Browse(MessageQuery query, CancellationToken cancellationToken)
+    private async Task<MessagePage> BrowsePartitionsAsync(MessageQuery query, CancellationToken cancellationToken)
     {
         int limit = Math.Clamp(query.Limit, 1, LimitMax);
         int[] partitions = query.Partition is { } one ? [one] : [.. Enumerable.Range(0, Known(query.Topic).Partitions.Length)];
@@ -35,19 +36,23 @@ internal sealed partial class ClusterAdmin
         bool isPartial = false;
         foreach (int index in partitions)
         {
-            if (query.Partition is null && Leader(new TopicPartition(query.Topic, index)) is null)
+            try
+            {
+                RecordSource source = SourceOrThrow(query.Topic, index);
+                var reader = new MessageReader(source, query.Contains, query.ValueBytesMax);
+                (long start, long end) = await source.BoundsAsync(cancellationToken).ConfigureAwait(false);
+                long from = await StartOfAsync(query, source, start, end, limit, cancellationToken).ConfigureAwait(false);
+                List<MessageView> read = await reader.ReadAsync(
+                    from, end, query.From == BrowseFrom.Newest ? int.MaxValue : limit, ScanBytesMax / partitions.Length, cancellationToken)
+                    .ConfigureAwait(false);
+                found.AddRange(query.From == BrowseFrom.Newest ? read.TakeLast(limit) : read);
+                scanned += reader.Scanned;
+                isPartial |= reader.IsPartial || IsShort(query, read.Count, limit, from > start);
+            }
+            catch (AdminException) when (query.Partition is null)
             {
                 isPartial = true;   // its leader is down: the others are shown
-                continue;
             }
-            Replication.Partition partition = LeaderOrThrow(query.Topic, index);
-            var reader = new MessageReader(partition, query.Contains, query.ValueBytesMax);
-            long from = StartOf(query, partition, limit);
-            List<MessageView> read = reader.Read(from, partition.HighWatermark, query.From == BrowseFrom.Newest ? int.MaxValue : limit,
-                ScanBytesMax / partitions.Length, cancellationToken);
-            found.AddRange(query.From == BrowseFrom.Newest ? read.TakeLast(limit) : read);
-            scanned += reader.Scanned;
-            isPartial |= reader.IsPartial || IsShort(query, read.Count, limit, from > partition.Log.LogStartOffset);
         }
         if (partitions.Length > 1)
         {
@@ -61,17 +66,15 @@ internal sealed partial class ClusterAdmin
     private static bool IsShort(MessageQuery query, int found, int limit, bool hasOlder) =>
         query.From == BrowseFrom.Newest && query.Contains is not null && found < limit && hasOlder;
 
-    private static long StartOf(MessageQuery query, Replication.Partition partition, int limit)
-    {
-        long start = partition.Log.LogStartOffset;
-        return query.From switch
+    private static async ValueTask<long> StartOfAsync(
+        MessageQuery query, RecordSource source, long start, long end, int limit, CancellationToken cancellationToken) => query.From switch
         {
             BrowseFrom.Oldest => start,
-            BrowseFrom.Offset => Math.Clamp(query.Offset, start, partition.HighWatermark),
-            BrowseFrom.Timestamp => partition.Log.FindByTimestamp(query.Timestamp.ToUnixTimeMilliseconds())?.Offset ?? partition.HighWatermark,
-            _ => Math.Max(start, partition.HighWatermark - (query.Contains is null ? limit : 100 * limit)),
+            BrowseFrom.Offset => Math.Clamp(query.Offset, start, Math.Max(start, end)),
+            BrowseFrom.Timestamp => await source.FindByTimestampAsync(
+                query.Timestamp.ToUnixTimeMilliseconds(), cancellationToken).ConfigureAwait(false) ?? end,
+            _ => Math.Max(start, end - (query.Contains is null ? limit : 100 * limit)),
         };
-    }
 
     public IAsyncEnumerable<TailBatch> TailAsync(TailQuery query, CancellationToken cancellationToken)
     {
@@ -84,8 +87,15 @@ internal sealed partial class ClusterAdmin
         {
             throw new AdminException("THROTTLING_QUOTA_EXCEEDED", $"{TailsMax} readers follow topics already; that is the limit.");
         }
+        // From the end that is there now; what other hosts lead, from the end that they say there is as following begins.
         var positions = new Dictionary<int, long>();
-        _ = Arrived(query, positions, cancellationToken);   // from the end that is there now
+        foreach (int index in query.Partition is { } single ? [single] : Enumerable.Range(0, partitions))
+        {
+            if (Leader(new TopicPartition(query.Topic, index))?.Partition is { } partition)
+            {
+                positions[index] = partition.HighWatermark;
+            }
+        }
         return FollowAsync(query, positions, cancellationToken);
     }
 
@@ -95,10 +105,11 @@ internal sealed partial class ClusterAdmin
         Interlocked.Increment(ref _tails);
         try
         {
+            _ = await ArrivedAsync(query, positions, isFirst: true, cancellationToken).ConfigureAwait(false);
             using var timer = new PeriodicTimer(s_tailPeriod, _cluster.Time);
             while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
             {
-                TailBatch batch = Arrived(query, positions, cancellationToken);
+                TailBatch batch = await ArrivedAsync(query, positions, isFirst: false, cancellationToken).ConfigureAwait(false);
                 if (batch.Messages.Count > 0 || batch.Skipped > 0)
                 {
                     yield return batch;
@@ -113,32 +124,39 @@ internal sealed partial class ClusterAdmin
 
     /// <summary>What has come since the positions, which move on; a partition seen for the first time begins at its end, one
     /// added later at its beginning.</summary>
-    private TailBatch Arrived(TailQuery query, Dictionary<int, long> positions, CancellationToken cancellationToken)
+    private async ValueTask<TailBatch> ArrivedAsync(
+        TailQuery query, Dictionary<int, long> positions, bool isFirst, CancellationToken cancellationToken)
     {
-        bool isFirst = positions.Count == 0;
         int known = Known(query.Topic).Partitions.Length;
         var messages = new List<MessageView>();
         long skipped = 0;
         foreach (int index in query.Partition is { } one ? [one] : Enumerable.Range(0, known))
         {
-            if (Leader(new TopicPartition(query.Topic, index))?.Partition is not { } partition)
-            {
-                continue;   // its leader is down: it goes on where it was when it is back
-            }
-            long end = partition.HighWatermark;
-            long from = positions.TryGetValue(index, out long at) ? Math.Min(at, end) : isFirst ? end : partition.Log.LogStartOffset;
-            positions[index] = end;
-            if (from == end)
+            if (isFirst && positions.ContainsKey(index))
             {
                 continue;
             }
-            if (end - from > TailBatchMax)
+            try
             {
-                skipped += end - TailBatchMax - from;
-                from = end - TailBatchMax;
+                RecordSource source = SourceOrThrow(query.Topic, index);
+                (long start, long end) = await source.BoundsAsync(cancellationToken).ConfigureAwait(false);
+                long from = positions.TryGetValue(index, out long at) ? Math.Min(at, end) : isFirst ? end : start;
+                if (end - from > TailBatchMax)
+                {
+                    skipped += end - TailBatchMax - from;
+                    from = end - TailBatchMax;
+                }
+                if (from < end)
+                {
+                    messages.AddRange(await new MessageReader(source, query.Contains, MessageQuery.ValueBytesMaxDefault)
+                        .ReadAsync(from, end, TailBatchMax, ScanBytesMax, cancellationToken).ConfigureAwait(false));
+                }
+                positions[index] = end;
             }
-            messages.AddRange(new MessageReader(partition, query.Contains, MessageQuery.ValueBytesMaxDefault)
-                .Read(from, end, TailBatchMax, ScanBytesMax, cancellationToken));
+            catch (AdminException)
+            {
+                // its leader is down: it goes on where it was when it is back
+            }
         }
         return new TailBatch(messages, skipped);
     }
@@ -153,12 +171,16 @@ internal sealed partial class ClusterAdmin
         int index = message.Partition ?? (message.Key is { } key
             ? (int)((uint)(Murmur2.Hash(key.Span) & int.MaxValue) % (uint)count)
             : (int)((uint)Interlocked.Increment(ref _roundRobin) % (uint)count));
-        Replication.Partition partition = LeaderOrThrow(message.Topic, index);
         if (!CompressionCodecs.TryParse(message.Compression, out CompressionCodec codec))
         {
             throw new AdminException("UNSUPPORTED_COMPRESSION_TYPE", $"There is no codec '{message.Compression}'.");
         }
         long now = _cluster.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        if (LeaderOf(new TopicPartition(message.Topic, index)) is var leader && IsRemote(leader))
+        {
+            return await ProduceRemotelyAsync(leader, message, index, codec, now, cancellationToken).ConfigureAwait(false);
+        }
+        Replication.Partition partition = LeaderOrThrow(message.Topic, index);
         AppendResult result = Append(partition, message, codec, now);
         ErrorCode error = result.Error != ErrorCode.None
             ? result.Error : await partition.WhenReplicatedAsync(result.LastOffset + 1, result.LeaderEpoch, ReplicatedWithinMs).ConfigureAwait(false);
@@ -167,13 +189,19 @@ internal sealed partial class ClusterAdmin
             : throw new AdminException(error.Name(), result.ErrorMessage ?? error.Name());
     }
 
-    private static AppendResult Append(Replication.Partition partition, NewMessage message, CompressionCodec codec, long now)
+    private static RecordBatchBuilder Build(NewMessage message, CompressionCodec codec, long now)
     {
-        using var builder = new RecordBatchBuilder(BatchTools.Current.Codecs);
+        var builder = new RecordBatchBuilder(BatchTools.Current.Codecs);
         builder.Begin(new RecordBatchOptions { Codec = codec });
         builder.Append(
             message.Timestamp?.ToUnixTimeMilliseconds() ?? now, message.Key, message.Value,
             [.. message.Headers.Select(h => new RecordHeader(Encoding.UTF8.GetBytes(h.Key), h.Value))]);
+        return builder;
+    }
+
+    private static AppendResult Append(Replication.Partition partition, NewMessage message, CompressionCodec codec, long now)
+    {
+        using RecordBatchBuilder builder = Build(message, codec, now);
         AppendResult result = partition.AppendAsLeader(
             builder.Finish().Span, ProduceRequest.HighestVersion, now, Replication.Partition.AllReplicas);
         if (result.Error == ErrorCode.None)

@@ -1,3 +1,4 @@
+using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Admin.Hosted.Replicas;
 using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
@@ -27,6 +28,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         _journal = new IsrJournal(CauseOf);
         Observe();
         _observing = cluster.Time.CreateTimer(_ => Observe(), null, s_observe, s_observe);
+        _remote = new RemoteBrokers(() => Image, cluster.Time);
+        _remoteGroups = new RemoteGroups(_remote, Remote, LeaderOf, CommittedHere, cluster.Time);
         _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
     }
 
@@ -37,6 +40,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         _sampling.Dispose();
         _observing.Dispose();
         _feeds.Dispose();
+        _ = _remoteGroups.DisposeAsync().AsTask();
+        _ = _remote.DisposeAsync().AsTask();
     }
 
     private IEnumerable<BrokerServer> Running() => _cluster.Brokers.Select(b => b.Server).OfType<BrokerServer>();
@@ -83,7 +88,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             UnderReplicatedPartitions = counts.UnderReplicated,
             NotPreferredPartitions = counts.NotPreferred,
             Skew = census.Skew,
-            Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0),
+            Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0) + _remoteGroups.Groups.Count(g => Coordinator(g.Described.GroupId) is null),
             LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)),
             Connections = Running().Sum(b => b.Connections.Count),
             Rates = _traffic.Cluster,

@@ -1,11 +1,12 @@
 using System.Text;
+using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Storage;
 using Broker.Protocol.Records;
 
 namespace Broker.Engine.Admin.Hosted;
 
 /// <summary>Reads records of a partition for people. Not thread-safe.</summary>
-internal sealed class MessageReader(Replication.Partition partition, string? contains, int valueBytesMax)
+internal sealed class MessageReader(RecordSource source, string? contains, int valueBytesMax)
 {
     private const int ReadBytes = 1024 * 1024;
 
@@ -17,7 +18,7 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
     /// <summary>Whether the limit of bytes ended the scan.</summary>
     public bool IsPartial { get; private set; }
 
-    public List<MessageView> Read(long from, long end, int limit, int bytesMax, CancellationToken cancellationToken)
+    public async ValueTask<List<MessageView>> ReadAsync(long from, long end, int limit, int bytesMax, CancellationToken cancellationToken)
     {
         var found = new List<MessageView>();
         long offset = from;
@@ -30,7 +31,7 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
                 IsPartial = true;
                 break;
             }
-            if (partition.Log.Copy(offset, ReadBytes, end) is not { } chunk)
+            if (await source.CopyAsync(offset, ReadBytes, end, cancellationToken).ConfigureAwait(false) is not { } chunk)
             {
                 break;
             }
@@ -123,7 +124,7 @@ internal sealed class MessageReader(Replication.Partition partition, string? con
         }
         return new MessageView
         {
-            Partition = partition.Index,
+            Partition = source.Index,
             Offset = record.Offset,
             Timestamp = DateTimeOffset.FromUnixTimeMilliseconds(Math.Clamp(record.Timestamp, 0, 253_402_300_799_999)),
             TimestampType = timestampType.ToString(),

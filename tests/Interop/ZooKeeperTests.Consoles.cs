@@ -1,0 +1,91 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Interop;
+
+/// <summary>What one host's brokers lead and coordinate is seen, and can be changed, on every host's console.</summary>
+public sealed partial class ZooKeeperTests
+{
+    [Fact]
+    public async Task ThreeHosts_EveryConsole_ShowsAndChangesWhatTheOthersLead()
+    {
+        Command.Find("kcat");
+        await using ZooKeeperProcess zooKeeper = await ZooKeeperProcess.StartAsync();
+        await using HostProcess first = await HostAsync(zooKeeper.Address, 21);
+        await using HostProcess second = await HostAsync(zooKeeper.Address, 22);
+        await using HostProcess third = await HostAsync(zooKeeper.Address, 23);
+        HostProcess[] hosts = [first, second, third];
+        foreach (HostProcess host in hosts)
+        {
+            await UntilAsync(async () => (await AliveAsync(host)).SequenceEqual([21, 22, 23]), $"{host.Bootstrap} sees all");
+        }
+        await GoAsync(second.Bootstrap, "topic-create", "spread", "-p", "3", "-r", "1");
+        foreach (HostProcess host in hosts)
+        {
+            using var http = new HttpClient { BaseAddress = host.Http };
+            for (int partition = 0; partition < 3; partition++)
+            {
+                string record = $$"""{"key":"k","value":"{{host.Port}}","partition":{{partition}}}""";
+                using HttpResponseMessage made = await Rest.PostAsync(http, "/api/v1/topics/spread/messages", record);
+                Assert.True(made.IsSuccessStatusCode, await made.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            }
+        }
+        (await Command.RunAsync(
+            Command.Find("kcat"), ["-b", first.Bootstrap, "-G", "readers", "-c", "9", "-X", "auto.offset.reset=earliest", "spread"]))
+            .Succeeded("kcat -G");
+        foreach (HostProcess host in hosts)
+        {
+            using var http = new HttpClient { BaseAddress = host.Http };
+            JsonElement page = await Rest.GetAsync(http, "/api/v1/topics/spread/messages?from=Oldest");
+            Assert.Equal(9, page.GetProperty("messages").GetArrayLength());
+            Assert.False(page.GetProperty("isPartial").GetBoolean());
+            await LagsAsync(http, 0);
+            using HttpResponseMessage reset = await Rest.PostAsync(
+                http, "/api/v1/groups/readers/offsets", """{"topic":"spread","to":"Earliest"}""");
+            Assert.True(reset.IsSuccessStatusCode, await reset.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            await LagsAsync(http, 9);
+            using HttpResponseMessage back = await Rest.PostAsync(http, "/api/v1/groups/readers/offsets", """{"topic":"spread","to":"Latest"}""");
+            Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+        await DeleteByAnotherAsync(hosts);
+    }
+
+    private static Task LagsAsync(HttpClient http, long lag) => UntilAsync(
+        async () =>
+        {
+            using HttpResponseMessage answer = await http.GetAsync(
+                new Uri("/api/v1/groups/readers", UriKind.Relative), TestContext.Current.CancellationToken);
+            if (!answer.IsSuccessStatusCode)
+            {
+                return false;
+            }
+            using var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            JsonElement partitions = document.RootElement.GetProperty("partitions");
+            return partitions.GetArrayLength() == 3
+                && document.RootElement.GetProperty("summary").GetProperty("lag").GetInt64() == lag
+                && partitions.EnumerateArray().All(p => p.GetProperty("logEndOffset").GetInt64() == 3);
+        },
+        $"{http.BaseAddress} shows a lag of {lag}");
+
+    private static async Task DeleteByAnotherAsync(HostProcess[] hosts)
+    {
+        using var any = new HttpClient { BaseAddress = hosts[0].Http };
+        int coordinator = (await Rest.GetAsync(any, "/api/v1/groups/readers")).GetProperty("summary").GetProperty("coordinator").GetInt32();
+        using var other = new HttpClient { BaseAddress = hosts[(coordinator - 21 + 1) % 3].Http };
+        using HttpResponseMessage deleted = await other.DeleteAsync(
+            new Uri("/api/v1/groups/readers", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.True(deleted.IsSuccessStatusCode, await deleted.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        foreach (HostProcess host in hosts)
+        {
+            using var http = new HttpClient { BaseAddress = host.Http };
+            await UntilAsync(
+                async () =>
+                {
+                    using HttpResponseMessage answer = await http.GetAsync(
+                        new Uri("/api/v1/groups/readers", UriKind.Relative), TestContext.Current.CancellationToken);
+                    return answer.StatusCode == HttpStatusCode.NotFound;
+                },
+                $"{host.Http} has forgotten the group");
+        }
+    }
+}
