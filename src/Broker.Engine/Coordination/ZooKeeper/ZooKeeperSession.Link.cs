@@ -73,8 +73,9 @@ internal sealed partial class ZooKeeperSession
             }
             catch (KeeperLinkException e)
             {
+                _stopping.Token.ThrowIfCancellationRequested();   // an attempt that is broken off says nothing of the server
                 LastFailure = $"{server}: {e.Message}";
-                if (!_toldUnreachable && !_stopping.IsCancellationRequested)
+                if (!_toldUnreachable)
                 {
                     _toldUnreachable = true;
                     LogUnreachable(server, e.Message);
