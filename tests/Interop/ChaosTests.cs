@@ -4,7 +4,7 @@ namespace Interop;
 
 /// <summary>Replicated partitions under faults: three replicas, two of them in sync at least, an idempotent producer with acks=all that
 /// never stops. What was acknowledged is there afterwards, at its offset, once, in order. FAULTS sets how many (300 for the record),
-/// CHAOS_SEED which.</summary>
+/// CHAOS_SEED which, ACKS=1 another promise.</summary>
 public sealed class ChaosTests
 {
     [Fact]
@@ -15,7 +15,7 @@ public sealed class ChaosTests
         using var http = new HttpClient { BaseAddress = host.Http, Timeout = TimeSpan.FromSeconds(60) };
         await Chaos.MakeTopicAsync(http);
         await using IdempotentProducer producer = await IdempotentProducer.StartAsync(
-            string.Join(',', Enumerable.Range(0, 3).Select(b => $"127.0.0.1:{host.Port + b}")), Chaos.Topic, Chaos.Partitions);
+            string.Join(',', Enumerable.Range(0, 3).Select(b => $"127.0.0.1:{host.Port + b}")), Chaos.Topic, Chaos.Partitions, acks: Chaos.Acks);
         var random = new Random(Chaos.Seed);
         var done = new Dictionary<string, int>();
         int faults = Chaos.Faults(usual: 6);

@@ -19,7 +19,7 @@ public sealed class EnsembleChaosTests
             using var http = new HttpClient { BaseAddress = hosts[0].Http, Timeout = TimeSpan.FromSeconds(60) };
             await Chaos.MakeTopicAsync(http);
             await using IdempotentProducer producer = await IdempotentProducer.StartAsync(
-                string.Join(',', hosts.Select(h => h.Bootstrap)), Chaos.Topic, Chaos.Partitions);
+                string.Join(',', hosts.Select(h => h.Bootstrap)), Chaos.Topic, Chaos.Partitions, acks: Chaos.Acks);
             var random = new Random(Chaos.Seed);
             var done = new Dictionary<string, int>();
             int faults = Chaos.Faults(usual: 6);
