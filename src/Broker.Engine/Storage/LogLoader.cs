@@ -54,6 +54,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         var segments = new List<LogSegment>();
         long end = bases.Count == 0 ? logStartOffset : bases[0];
         bool cut = false;
+        long beforeEmpty = -1;
         for (int i = 0; i < bases.Count; i++)
         {
             long nextBase = i + 1 < bases.Count ? bases[i + 1] : long.MaxValue;
@@ -81,6 +82,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                     cut = false;
                     end = nextBase;
                 }
+                beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && segment.SizeBytes > 0 ? end : beforeEmpty;
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)
                 {
@@ -90,6 +92,11 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             }
             segments.Add(segment);
         }
+        if (cut)
+        {
+            disk.SyncDirectory(directory);
+        }
+        DropEmpty(partition, directory, segments, beforeEmpty, ref end);
         if (end < logStartOffset)
         {
             LogBeginsAnew(partition, end, logStartOffset);
