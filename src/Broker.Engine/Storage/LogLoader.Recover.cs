@@ -94,8 +94,9 @@ internal sealed partial class LogLoader
     /// <param name="directory">The partition's directory.</param>
     /// <param name="segments">The log's, from which empty ones at the end are taken.</param>
     /// <param name="lastEnd">Where the last segment with batches ends, if it was recovered and nothing of the log is cleaned; else -1.</param>
+    /// <param name="isCut">Whether segments were taken away already.</param>
     /// <param name="end">The log's end.</param>
-    private void DropEmpty(TopicPartition partition, string directory, List<LogSegment> segments, long lastEnd, ref long end)
+    private void DropEmpty(TopicPartition partition, string directory, List<LogSegment> segments, long lastEnd, bool isCut, ref long end)
     {
         while (segments.Count > 1 && lastEnd >= 0 && segments[^1] is { SizeBytes: 0 } empty && empty.BaseOffset > lastEnd)
         {
@@ -103,8 +104,12 @@ internal sealed partial class LogLoader
             LogCut(partition, lastEnd, segments[^1].SizeBytes, segments[^1].BaseOffset, $"the next one is empty and begins at {empty.BaseOffset}", 0);
             empty.Dispose();
             DeleteSegment(directory, empty.BaseOffset);
-            disk.SyncDirectory(directory);   // it must not come back with the power either, and end the log there
+            isCut = true;
             end = lastEnd;
+        }
+        if (isCut)
+        {
+            disk.SyncDirectory(directory);   // they must not come back with the power either, and end the log where they begin
         }
     }
 }
