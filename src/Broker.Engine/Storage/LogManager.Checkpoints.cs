@@ -51,11 +51,11 @@ internal sealed partial class LogManager
         IEnumerable<PartitionLog> logs, Func<LogDirectory, OffsetCheckpoint> file, Func<PartitionLog, long> offset, Func<PartitionLog, bool> include,
         Action<PartitionLog, long>? written = null)
     {
+        using Lock.Scope scope = _checkpointing.EnterScope();   // before the logs are looked at: one may be about to go
         ILookup<string, PartitionLog> byDirectory = logs.ToLookup(l => l.ParentDirectory);
         foreach (LogDirectory directory in _directories.Where(d => d.IsOnline))
         {
             OffsetCheckpoint checkpoint = file(directory);
-            using Lock.Scope scope = _checkpointing.EnterScope();
             List<(PartitionLog Log, long Offset)> all = [.. byDirectory[directory.Path].Select(l => (l, include(l) ? offset(l) : -1))];
             List<KeyValuePair<TopicPartition, long>> entries =
                 [.. all.Where(a => a.Offset >= 0).Select(a => KeyValuePair.Create(a.Log.Partition, a.Offset))];

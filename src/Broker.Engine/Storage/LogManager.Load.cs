@@ -22,6 +22,7 @@ internal sealed partial class LogManager
         var checkpoints = new LoadCheckpoints(
             directory.RecoveryPoints.ReadOrEmpty(LogCheckpointDamaged), directory.LogStartOffsets.ReadOrEmpty(LogCheckpointDamaged),
             directory.LogEnds.Take());
+        MarkGone(directory, checkpoints, found);
         var progress = new RecoveryProgress(_clock, directory.Path);
         if (!directory.WasClean && found.Count > 0)
         {

@@ -168,6 +168,7 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>Makes an empty log that begins at an offset.</summary>
     private PartitionLog NewLog(TopicPartition partition, string path, Guid topicId, long offset)
     {
+        ForgetGone(Path.GetDirectoryName(path)!, partition);
         _disk.CreateDirectory(path);
         PartitionMetadataFile.Write(_disk, path, topicId, sync: false);
         LeaderEpochCache epochs = LeaderEpochCache.Load(_disk, path, out _);
@@ -216,6 +217,7 @@ internal sealed partial class LogManager : IDisposable
             log.Dispose();   // its directory stays where it cannot be changed
             return;
         }
+        MarkGone(log.ParentDirectory, log.Partition);
         string path = Path.Combine(log.ParentDirectory, LogFileNames.DeletedDirectory(log.Partition, Uuids.New(_random)));
         OnDisk(log.ParentDirectory, () => log.RenameDirectory(path));
         log.Dispose();

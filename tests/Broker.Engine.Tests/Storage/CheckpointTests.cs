@@ -29,6 +29,7 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("0\nmany\n", "line 2")]
     [InlineData("0\n2\na 0 1\n", "line 4")]
     [InlineData("0\n1\na zero 1\n", "line 3")]
+    [InlineData("0\n1\na 0 12", "line 3")]
     public void OffsetCheckpoint_Garbage_NamesTheLine(string text, string where)
     {
         File.WriteAllText(_directory.At("offsets"), text);

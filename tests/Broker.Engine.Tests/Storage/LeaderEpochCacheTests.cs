@@ -80,6 +80,7 @@ public sealed class LeaderEpochCacheTests : IDisposable
     [InlineData("0\n2\n0 0\n")]
     [InlineData("0\n2\n5 0\n4 10\n")]
     [InlineData("0\n1\n0 0 0\n")]
+    [InlineData("0\n2\n0 0\n1 11")]
     public void Load_Garbage_IsReportedAndEmpty(string text)
     {
         File.WriteAllText(_directory.At("leader-epoch-checkpoint"), text);

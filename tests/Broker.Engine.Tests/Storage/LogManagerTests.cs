@@ -50,6 +50,44 @@ public sealed class LogManagerTests : IDisposable
         Assert.Equal(_directory.At("b"), manager.GetOrCreate(new TopicPartition("u", 0), s_first).ParentDirectory);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void GetOrCreate_AfterATopicOfThatName_LeavesNothingOfItInTheCheckpoints(bool isKilledBetween)
+    {
+        var partition = new TopicPartition("t", 0);
+        var other = new TopicPartition("u", 0);
+        LogManager manager = Open("a");
+        PartitionLog old = manager.GetOrCreate(partition, s_first);
+        Append(manager.GetOrCreate(other, s_first));
+        Append(old);
+        Append(old);
+        old.Flush();
+        Assert.True(old.AdvanceHighWatermark(2));
+        Assert.True(old.IncrementLogStartOffset(1, 2));
+        manager.CheckpointRecoveryPoints();
+        manager.CheckpointLogStartOffsets();
+        manager.CheckpointHighWatermarks(p => p == partition ? 2 : 1);
+        manager.Delete(partition);
+        if (isKilledBetween)
+        {
+            manager.Dispose();
+            manager = Open("a");
+        }
+        Append(manager.GetOrCreate(partition, s_second));
+        manager.Dispose();
+
+        using LogManager again = Open("a");
+
+        PartitionLog found = again.Find(partition)!;
+        Assert.Equal((0, 1), (found.LogStartOffset, found.LogEndOffset));
+        LogDirectory directory = Assert.Single(again.Directories);
+        Assert.Equal(1, Assert.Single(directory.HighWatermarks.Read(), e => e.Key == other).Value);
+        Assert.All(
+            new[] { directory.HighWatermarks, directory.RecoveryPoints, directory.LogStartOffsets },
+            c => Assert.DoesNotContain(partition, c.Read().Keys));
+    }
+
     [Fact]
     public void GetOrCreate_TopicOfAnotherId_TakesTheOldLogAway()
     {

@@ -54,6 +54,11 @@ internal static class CheckpointFile
                 fault = Fault(i + 3, line, $"is not an entry, where {count} are announced");
                 return entries;
             }
+            if (i + 3 >= lines.Length)
+            {
+                fault = Fault(i + 3, line, "does not end: the file was cut there, and its last number perhaps too");
+                return entries;
+            }
             entries.Add(entry);
         }
         return entries;
