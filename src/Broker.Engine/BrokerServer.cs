@@ -242,7 +242,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Mover = new LogMover(Logs, $"broker-{Id}-log-mover", _environment.Time, _logger);
         Logs.MoveBegun = Mover.Wake;
         Groups = new GroupCoordinator(
-            GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _logger);
+            GroupOptions.From(Config.Static), Replicas, Metadata, Workers, RebalancePurgatory, HeartbeatPurgatory, Clock, _environment.NewRandom(),
+            _logger);
         Replicas.BecameLeader = Groups.OnBecameLeader;
         Replicas.ResignedLeader = Groups.OnResigned;
         Metadata.Changed = OnMetadataChanged;

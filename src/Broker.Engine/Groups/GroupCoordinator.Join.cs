@@ -75,10 +75,18 @@ internal sealed partial class GroupCoordinator
         return JoinError("", ErrorCode.GroupMaxSizeReached);
     }
 
+    private string NewMemberId(string name)
+    {
+        lock (_random)   // several workers may be here, for as many groups
+        {
+            return $"{name}-{Uuids.New(_random)}";
+        }
+    }
+
     private ValueTask<JoinGroupResponse> JoinUnknown(ClassicGroup group, Joiner joiner)
     {
         string? instance = joiner.Request.GroupInstanceId;
-        string id = $"{instance ?? joiner.ClientId}-{Guid.NewGuid()}";
+        string id = NewMemberId(instance ?? joiner.ClientId);
         if (instance is not null && group.MemberOf(instance) is { } oldId)
         {
             return ReplaceStatic(group, joiner, group.Find(oldId)!, id);

@@ -28,6 +28,7 @@ internal sealed partial class GroupCoordinator
     private readonly DelayedOperationPurgatory _rebalances;
     private readonly DelayedOperationPurgatory _heartbeats;
     private readonly MonotonicClock _clock;
+    private readonly Random _random;
     private readonly ILogger _logger;
     private long _commits;
     private long _deletions;
@@ -36,7 +37,7 @@ internal sealed partial class GroupCoordinator
 
     public GroupCoordinator(
         GroupOptions options, ReplicaManager replicas, MetadataCache metadata, WorkerThreads workers,
-        DelayedOperationPurgatory rebalances, DelayedOperationPurgatory heartbeats, MonotonicClock clock, ILogger logger)
+        DelayedOperationPurgatory rebalances, DelayedOperationPurgatory heartbeats, MonotonicClock clock, Random random, ILogger logger)
     {
         Options = options;
         _replicas = replicas;
@@ -45,6 +46,7 @@ internal sealed partial class GroupCoordinator
         _rebalances = rebalances;
         _heartbeats = heartbeats;
         _clock = clock;
+        _random = random;
         _logger = logger;
         Loads = new LoadTimes(clock.Time);
     }

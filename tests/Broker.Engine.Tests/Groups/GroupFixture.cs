@@ -63,7 +63,7 @@ internal sealed class GroupFixture : IDisposable
     {
         var coordinator = new GroupCoordinator(
             Options, Replicas, Metadata, _workers, new DelayedOperationPurgatory("Rebalance", _rebalances),
-            new DelayedOperationPurgatory("Heartbeat", _heartbeats), _clock, NullLogger.Instance);
+            new DelayedOperationPurgatory("Heartbeat", _heartbeats), _clock, new Random(1), NullLogger.Instance);
         coordinator.OnBecameLeader(Replicas.Partitions.Find(new TopicPartition(InternalTopics.ConsumerOffsets, 0))!);
         SpinWait.SpinUntil(() => coordinator.Offsets("any", out _) == ErrorCode.None, TimeSpan.FromSeconds(10));
         return coordinator;
