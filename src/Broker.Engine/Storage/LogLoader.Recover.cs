@@ -87,4 +87,29 @@ internal sealed partial class LogLoader
         end = lastOffset + 1;
         return null;
     }
+
+    /// <summary>A power failure soon after a roll may take the end of a segment and all of the next one, but not its name. What is left is
+    /// the end then: the offsets between would be a hole that other replicas may not have. Not where a cleaning may have made it.</summary>
+    /// <param name="partition">For messages.</param>
+    /// <param name="directory">The partition's directory.</param>
+    /// <param name="segments">The log's, from which empty ones at the end are taken.</param>
+    /// <param name="lastEnd">Where the last segment with batches ends, if it was recovered and nothing of the log is cleaned; else -1.</param>
+    /// <param name="isCut">Whether segments were taken away already.</param>
+    /// <param name="end">The log's end.</param>
+    private void DropEmpty(TopicPartition partition, string directory, List<LogSegment> segments, long lastEnd, bool isCut, ref long end)
+    {
+        while (segments.Count > 1 && lastEnd >= 0 && segments[^1] is { SizeBytes: 0 } empty && empty.BaseOffset > lastEnd)
+        {
+            segments.RemoveAt(segments.Count - 1);
+            LogCut(partition, lastEnd, segments[^1].SizeBytes, segments[^1].BaseOffset, $"the next one is empty and begins at {empty.BaseOffset}", 0);
+            empty.Dispose();
+            DeleteSegment(directory, empty.BaseOffset);
+            isCut = true;
+            end = lastEnd;
+        }
+        if (isCut)
+        {
+            disk.SyncDirectory(directory);   // they must not come back with the power either, and end the log where they begin
+        }
+    }
 }

@@ -45,15 +45,11 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         ProducerStateManager producers = NewProducers(partition, directory, bases);
         bool hasSnapshot = producers.Snapshots.Count > 0;
         long firstBase = bases.Count == 0 ? logStartOffset : Math.Max(logStartOffset, bases[0]);
-        LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out bool epochsDamaged);
-        epochsDamaged |= epochs.LatestEpoch < 0 && HasEpochs(directory, bases);
-        if (epochsDamaged)
-        {
-            LogEpochsDamaged(partition);
-        }
+        LeaderEpochCache epochs = LoadEpochs(partition, directory, bases, out bool epochsDamaged);
         var segments = new List<LogSegment>();
         long end = bases.Count == 0 ? logStartOffset : bases[0];
         bool cut = false;
+        long beforeEmpty = -1;
         for (int i = 0; i < bases.Count; i++)
         {
             long nextBase = i + 1 < bases.Count ? bases[i + 1] : long.MaxValue;
@@ -81,6 +77,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                     cut = false;
                     end = nextBase;
                 }
+                beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && segment.SizeBytes > 0 ? end : beforeEmpty;
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)
                 {
@@ -90,17 +87,14 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
             }
             segments.Add(segment);
         }
+        DropEmpty(partition, directory, segments, beforeEmpty, cut, ref end);
         if (end < logStartOffset)
         {
             LogBeginsAnew(partition, end, logStartOffset);
             end = logStartOffset;
             BeginAnew(directory, segments, bases, producers, end);
         }
-        if (segments.Count == 0)
-        {
-            segments.Add(new LogSegment(disk, directory, end, 0, 0, 0, nowMs));
-            segments[0].File.SetLength(0);
-        }
+        AddFirst(directory, segments, end);
         segments.SkipLast(1).ToList().ForEach(s => s.Seal());
         epochs.TruncateFromEnd(end);
         long start = Math.Max(logStartOffset, segments[0].BaseOffset);
@@ -115,6 +109,26 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     private bool Matches(string directory, List<long> bases, LogEnd? end) =>
         end is { } closed && bases.Count > 0 && closed.ActiveBaseOffset == bases[^1]
         && closed.ActiveBytes == disk.LengthOf(LogFileNames.Segment(directory, bases[^1], LogFileNames.LogSuffix));
+
+    private void AddFirst(string directory, List<LogSegment> segments, long end)
+    {
+        if (segments.Count == 0)
+        {
+            segments.Add(new LogSegment(disk, directory, end, 0, 0, 0, nowMs));
+            segments[0].File.SetLength(0);
+        }
+    }
+
+    private LeaderEpochCache LoadEpochs(TopicPartition partition, string directory, List<long> bases, out bool damaged)
+    {
+        LeaderEpochCache epochs = LeaderEpochCache.Load(disk, directory, out damaged);
+        damaged |= epochs.LatestEpoch < 0 && HasEpochs(directory, bases);
+        if (damaged)
+        {
+            LogEpochsDamaged(partition);
+        }
+        return epochs;
+    }
 
     /// <summary>Whether batches have leader epochs: the checkpoint should name them then, but may have got lost. Without it everything
     /// above the high watermark would be cut.</summary>

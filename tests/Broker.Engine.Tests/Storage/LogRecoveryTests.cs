@@ -1,3 +1,4 @@
+using Broker.Engine.Configuration;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 
@@ -50,6 +51,31 @@ public sealed class LogRecoveryTests
             Assert.Equal(lastBatch, crashed.LengthOf(path));
             Assert.Equal(99, _fixture.Append());
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Open_SealedSegmentIsShorter_AndTheNextIsEmpty_EndsThereUnlessCleaned(bool isCompacted)
+    {
+        int last = _fixture.Log.Segments.Count - 1;
+        long nextBase = _fixture.Log.Segments[last].BaseOffset;
+        string sealedPath = _fixture.File(_fixture.Log.Segments[last - 1].BaseOffset, ".log");
+        FaultingDisk crashed = _disk.Crash();
+        crashed[sealedPath] = crashed[sealedPath][..^_fixture.Log.Measure(0, 1, 100)];
+        crashed[Active] = new byte[130];   // never written, but for the length
+        _fixture.Config = new LogConfig(
+            new BrokerConfig(new Dictionary<string, string>()),
+            new Dictionary<string, string> { ["cleanup.policy"] = isCompacted ? "compact" : "delete" }) { SegmentBytes = 4_000 };
+        string next = Active;
+        _fixture.Disk = crashed;
+
+        _fixture.Open();
+
+        long end = isCompacted ? nextBase : nextBase - 1;
+        Assert.Equal(end, _fixture.Log.LogEndOffset);
+        Assert.Equal(isCompacted, crashed.Exists(next));
+        Assert.Equal(nextBase - 1, _fixture.Read().Count);
     }
 
     [Theory]
