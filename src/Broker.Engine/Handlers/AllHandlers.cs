@@ -23,6 +23,7 @@ internal static class AllHandlers
             new Random(broker.Id));
         broker.Produces = new ProduceHandler(
             broker.Replicas, broker.Metadata, broker.ProducePurgatory, broker.Transport, broker.Clock);
+        var control = new ControlOrder();
         return
         [
             broker.Produces,
@@ -54,9 +55,9 @@ internal static class AllHandlers
             new DescribeGroupsHandler(broker.Groups),
             new ListGroupsHandler(broker.Groups),
             new DeleteGroupsHandler(broker.Groups),
-            new LeaderAndIsrHandler(broker.Replicas, broker.Config, () => broker.Membership.BrokerEpoch),
-            new StopReplicaHandler(broker.Replicas, () => broker.Membership.BrokerEpoch),
-            new UpdateMetadataHandler(broker.Metadata, broker.Replicas, () => broker.Membership.BrokerEpoch),
+            new LeaderAndIsrHandler(broker.Replicas, broker.Config, control, () => broker.Membership.BrokerEpoch),
+            new StopReplicaHandler(broker.Replicas, control, () => broker.Membership.BrokerEpoch),
+            new UpdateMetadataHandler(broker.Metadata, broker.Replicas, control, () => broker.Membership.BrokerEpoch),
             new AlterPartitionHandler(() => broker.Membership.Controller),
             new ControlledShutdownHandler(() => broker.Membership.Controller),
             new AllocateProducerIdsHandler(() => broker.Membership.Controller),

@@ -8,7 +8,7 @@ using Broker.Protocol.Messages;
 namespace Broker.Engine.Handlers;
 
 /// <summary>LeaderAndIsr: takes the roles that the controller gives.</summary>
-internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig config, Func<long> brokerEpoch)
+internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig config, ControlOrder order, Func<long> brokerEpoch)
     : WorkerHandler<LeaderAndIsrRequest, LeaderAndIsrResponse>
 {
     public override bool IsAdvertised => false;
@@ -27,7 +27,7 @@ internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig
                 return new LeaderAndIsrResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
             }
         }
-        return replicas.Apply(request);
+        return order.Run(request.ControllerEpoch, context.Connection.Id, () => replicas.Apply(request));
     }
 
     /// <summary>Topics whose first log is made now. The full list comes after a broker has read the values of all topics.</summary>
@@ -40,28 +40,30 @@ internal sealed class LeaderAndIsrHandler(ReplicaManager replicas, ClusterConfig
 }
 
 /// <summary>StopReplica: lets replicas go.</summary>
-internal sealed class StopReplicaHandler(ReplicaManager replicas, Func<long> brokerEpoch)
+internal sealed class StopReplicaHandler(ReplicaManager replicas, ControlOrder order, Func<long> brokerEpoch)
     : DirectHandler<StopReplicaRequest, StopReplicaResponse>
 {
     public override bool IsAdvertised => false;
 
     protected override StopReplicaResponse Handle(RequestContext context, StopReplicaRequest request) =>
         BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch())
-            ? new StopReplicaResponse { ErrorCode = ErrorCode.StaleBrokerEpoch } : replicas.Apply(request);
+            ? new StopReplicaResponse { ErrorCode = ErrorCode.StaleBrokerEpoch }
+            : order.Run(request.ControllerEpoch, context.Connection.Id, () => replicas.Apply(request));
 }
 
 /// <summary>UpdateMetadata: publishes the controller's picture of the cluster.</summary>
-internal sealed class UpdateMetadataHandler(MetadataCache metadata, ReplicaManager replicas, Func<long> brokerEpoch)
+internal sealed class UpdateMetadataHandler(MetadataCache metadata, ReplicaManager replicas, ControlOrder order, Func<long> brokerEpoch)
     : DirectHandler<UpdateMetadataRequest, UpdateMetadataResponse>
 {
     public override bool IsAdvertised => false;
 
-    protected override UpdateMetadataResponse Handle(RequestContext context, UpdateMetadataRequest request)
+    protected override UpdateMetadataResponse Handle(RequestContext context, UpdateMetadataRequest request) =>
+        BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch())
+            ? new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleBrokerEpoch }
+            : order.Run(request.ControllerEpoch, context.Connection.Id, () => Apply(request));
+
+    private UpdateMetadataResponse Apply(UpdateMetadataRequest request)
     {
-        if (BrokerEpochs.IsStale(request.BrokerEpoch, brokerEpoch()))
-        {
-            return new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleBrokerEpoch };
-        }
         if (!replicas.AcceptController(request.ControllerId, request.ControllerEpoch))
         {
             return new UpdateMetadataResponse { ErrorCode = ErrorCode.StaleControllerEpoch };

@@ -116,6 +116,10 @@ internal sealed partial class WorkerRequest : PendingResponse
         {
             LogMalformed(_handler.Api.Key, Connection.ClientHost, Connection.ClientId, e.Message);
         }
+        else if (e is OvertakenRequestException)
+        {
+            LogOvertaken(_handler.Api.Key, Connection.ClientHost, Connection.ClientId);
+        }
         else if (!_closing.IsCancellationRequested)
         {
             LogFailed(_handler.Api.Key, Arrival.Version, Connection.ClientId, e);
@@ -171,6 +175,12 @@ internal sealed partial class WorkerRequest : PendingResponse
     [LoggerMessage(2002, LogLevel.Error, "{Api} v{Version} of client '{ClientId}' failed; its connection is closed", EventName = "RequestFailed")]
     private partial void LogFailed(ApiKey api, short version, string clientId, Exception exception);
 
+    [LoggerMessage(2004, LogLevel.Information, "{Api} request from {Host} (client '{ClientId}') came after later ones of another connection; its connection is closed", EventName = "RequestOvertaken")]
+    private partial void LogOvertaken(ApiKey api, string host, string clientId);
+
     [LoggerMessage(2003, LogLevel.Warning, "malformed {Api} request from {Host} (client '{ClientId}'): {Reason}; its connection is closed", EventName = "RequestMalformed")]
     private partial void LogMalformed(ApiKey api, string host, string clientId, string reason);
 }
+
+/// <summary>A request came so late that its sender has sent it again, and others after it, over another connection.</summary>
+internal sealed class OvertakenRequestException : Exception;
