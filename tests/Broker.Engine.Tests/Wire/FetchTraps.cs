@@ -143,6 +143,23 @@ public class FetchTraps(SharedCluster shared) : IClassFixture<SharedCluster>
     }
 
     [Fact]
+    public async Task FetchSession_PartitionNamedWithAnotherLeaderEpoch_IsToldItsHighWatermarkAgain()
+    {
+        TestTopic topic = (await LedByFirstAsync(1))[0];
+        KafkaConnection client = await _cluster.ConnectAsync();
+        await client.ProduceAsync(topic, Calls.Batch());
+        int session = (await SessionAsync(client, 0, 0, (topic, 1))).SessionId;
+        Assert.Empty((await SessionAsync(client, session, 1, (topic, 1))).Responses);
+        var request = new FetchRequest { MaxWaitMs = 0, MinBytes = 1, SessionId = session, SessionEpoch = 2 };
+        request.Add(topic, 1);
+        request.Topics[0].Partitions[0].CurrentLeaderEpoch = 0;
+
+        FetchResponse told = await client.FetchAsync(request);
+
+        Assert.Equal(1, Assert.Single(Assert.Single(told.Responses).Partitions).HighWatermark);
+    }
+
+    [Fact]
     public async Task Trap35_FetchSession_ForgetsPartitions_AndEndsWithTheLast()
     {
         List<TestTopic> topics = await LedByFirstAsync(2);

@@ -79,6 +79,8 @@ internal sealed partial class FetchHandler
                 int at = session.IndexOf(topic.Topic, topic.TopicId, partition.Partition);
                 if (at >= 0)
                 {
+                    // A follower drops answers that were on their way as its leader's epoch changed: it does not know what they said.
+                    session.Targets[at].NotSentYet |= session.Targets[at].CurrentLeaderEpoch != partition.CurrentLeaderEpoch;
                     Set(ref session.Targets[at], partition);
                     continue;
                 }
