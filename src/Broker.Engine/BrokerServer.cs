@@ -203,6 +203,18 @@ internal sealed partial class BrokerServer : IAsyncDisposable
     /// <exception cref="BrokerStartException">One line for the operator.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            await BringUpAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new BrokerStartException($"broker {Id} cannot start: its session with the coordination store has ended", e);
+        }
+    }
+
+    private async Task BringUpAsync(CancellationToken cancellationToken)
+    {
         Bind();
         await Membership.OpenAsync(cancellationToken).ConfigureAwait(false);
         TakeDynamicConfig();
