@@ -102,6 +102,8 @@ internal sealed class Scenario
         await RunAsync(_world.NowMs + RestMs, () => Unrest() is null);
         // It stays so: mostly for as long as followers take to hear of the high watermark, at times for a lag time and more.
         await RunAsync(_world.NowMs + (_world.Seed % 10 == 0 ? 12_000 : 1_000));
+        // But the controller may just be taking leaderships back to where they are preferred: that is over soon.
+        await RunAsync(_world.NowMs + 1_000, () => Unrest() is null);
         if (_history.Failure is null && Unrest() is { } unrest)
         {
             _history.Fail(unrest);
