@@ -160,8 +160,8 @@ internal sealed class SimProducer(
                 if (fate == Fate.Refused && !hasFailed)
                 {
                     // A broker's snapshot of producers keeps the last batch of each, as Kafka's does: sent again after its restart,
-                    // an earlier one of several is not known any more.
-                    if (batch.Attempts == 1 || batches.Count == 1)
+                    // an earlier one is not known any more, whether those after it are acknowledged or not.
+                    if (batch.Attempts == 1 || batch.Sequence + batch.Values.Length == sequence)
                     {
                         history.SequenceRefused(target, Name, answer!.ErrorCode, batch.Sequence);
                     }
