@@ -24,6 +24,7 @@ public sealed class CoordinatorMoveTests
             brokers: 3, overrides: ["log.dirs=/disk", "auto.leader.rebalance.enable=false"], disk: disk);
         await CreateOrdersAsync(cluster);
         int first = await CoordinatorAsync(cluster, away: -1);
+        await ReplicatedCluster.UntilAsync(() => cluster.Brokers.All(b => b.Server!.Groups.PartitionFor(Group) >= 0));   // all have heard of the topic
         int partition = cluster.Server(first).Groups.PartitionFor(Group);
         var offsets = new TestTopic(InternalTopics.ConsumerOffsets, cluster.Server().Metadata.Current.Topic(InternalTopics.ConsumerOffsets)!.Id);
         await cluster.UntilInSyncAsync(offsets, 3, partition);

@@ -28,16 +28,23 @@ internal static class ReplicatedCluster
             .Where(p => p is { Role.IsLeader: true }).MaxBy(p => p!.Role.LeaderEpoch);
     }
 
-    public static Task UntilInSyncAsync(this TestCluster cluster, TestTopic topic, int count, int partition = 0) => UntilAsync(() =>
-        cluster.LeaderPartition(topic, partition) is { } leader && leader.Role.InSyncReplicas.Length == count && leader.Role.Proposal is null);
+    public static Task UntilInSyncAsync(this TestCluster cluster, TestTopic topic, int count, int partition = 0) => UntilAsync(
+        () => cluster.LeaderPartition(topic, partition) is { } leader && leader.Role.InSyncReplicas.Length == count && leader.Role.Proposal is null,
+        () => string.Join("; ", cluster.Brokers.Select(b => Describe(b.Server, new TopicPartition(topic.Name, partition)))));
 
-    public static async Task UntilAsync(Func<bool> condition)
+    private static string Describe(BrokerServer? server, TopicPartition id) => server?.Replicas?.Partitions.Find(id) is { } held
+        ? $"{server.Id}: leader {held.Role.Leader}, epoch {held.Role.LeaderEpoch}.{held.Role.PartitionEpoch}, "
+            + $"in sync [{string.Join(',', held.Role.InSyncReplicas)}], proposed {held.Role.Proposal}, end {held.Log.LogEndOffset}, "
+            + $"high watermark {held.HighWatermark}"
+        : $"{server?.Id}: not held";
+
+    public static async Task UntilAsync(Func<bool> condition, Func<string>? state = null)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        long end = Environment.TickCount64 + 60_000;
         while (!condition())
         {
-            await Task.Delay(2, limit.Token);
+            Assert.True(Environment.TickCount64 < end, state?.Invoke() ?? "it did not come true within 60 s");
+            await Task.Delay(2, TestContext.Current.CancellationToken);
         }
     }
 }
