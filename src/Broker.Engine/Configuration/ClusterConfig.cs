@@ -64,10 +64,10 @@ internal sealed partial class ClusterConfig
         await session.WatchAsync(
             ClusterPaths.ConfigChanges, WatchKinds.Children, changed => _ = ReadChangesAsync(session), session.Ended).ConfigureAwait(false);
         ChildrenResult changes = await session.GetChildrenAsync(ClusterPaths.ConfigChanges, session.Ended).ConfigureAwait(false);
-        _ = Exists(changes.Error, ClusterPaths.ConfigChanges);
+        changes.Error.ThrowUnlessGone(ClusterPaths.ConfigChanges);
         _lastChange = changes.Children.Select(Sequence).DefaultIfEmpty(-1).Max();
         ChildrenResult topics = await session.GetChildrenAsync("/config/topics", session.Ended).ConfigureAwait(false);
-        _ = Exists(topics.Error, "/config/topics");
+        topics.Error.ThrowUnlessGone("/config/topics");
         foreach ((string topic, IReadOnlyDictionary<string, string> values) in await ReadAllAsync(session, topics.Children).ConfigureAwait(false))
         {
             _topics[topic] = values;
@@ -154,17 +154,9 @@ internal sealed partial class ClusterConfig
     private static async Task<IReadOnlyDictionary<string, string>> ReadAsync(ICoordinationSession session, string path)
     {
         GetResult node = await session.GetAsync(path, session.Ended).ConfigureAwait(false);
-        return Exists(node.Error, path) ? ClusterJson.ReadConfig(node.Data) : s_none;
+        node.Error.ThrowUnlessGone(path);
+        return node.Error == CoordinationError.None ? ClusterJson.ReadConfig(node.Data) : s_none;
     }
-
-    /// <summary>Whether a node is there; one that could not be read is not taken for one that is gone.</summary>
-    /// <exception cref="CoordinationException">The tree does not say.</exception>
-    private static bool Exists(CoordinationError error, string path) => error switch
-    {
-        CoordinationError.None => true,
-        CoordinationError.NoNode => false,
-        _ => throw new CoordinationException(error, path),
-    };
 
     private async Task ReadChangesAsync(ICoordinationSession session)
     {
@@ -178,7 +170,8 @@ internal sealed partial class ClusterConfig
                 {
                     string path = $"{ClusterPaths.ConfigChanges}/{name}";
                     GetResult node = await session.GetAsync(path, session.Ended).ConfigureAwait(false);
-                    if (Exists(node.Error, path))
+                    node.Error.ThrowUnlessGone(path);
+                    if (node.Error == CoordinationError.None)
                     {
                         await TakeAsync(session, ReadEntityPath(node.Data)).ConfigureAwait(false);
                     }

@@ -41,7 +41,7 @@ internal sealed partial class ClusterController
             }
             else
             {
-                ThrowUnlessGone(nodes[i].Error, $"{ClusterPaths.BrokerIds}/{ids.Children[i]}");
+                nodes[i].Error.ThrowUnlessGone($"{ClusterPaths.BrokerIds}/{ids.Children[i]}");
             }
         }
         return live;

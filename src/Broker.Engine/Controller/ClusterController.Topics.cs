@@ -43,15 +43,6 @@ internal sealed partial class ClusterController
             .ConfigureAwait(false);
     }
 
-    /// <summary>What cannot be read is not taken for gone: brokers delete what the controller does not know.</summary>
-    private static void ThrowUnlessGone(CoordinationError error, string path)
-    {
-        if (error is not (CoordinationError.None or CoordinationError.NoNode))
-        {
-            error.ThrowIfFailed(path);
-        }
-    }
-
     private async Task TopicChangedAsync(string name)
     {
         if ((_topics.ContainsKey(name) || _unreadable.ContainsKey(name)) && !_deleting.Contains(name))
@@ -79,7 +70,7 @@ internal sealed partial class ClusterController
             if (nodes[i].Error != CoordinationError.None)
             {
                 watch?.Dispose();
-                ThrowUnlessGone(nodes[i].Error, ClusterPaths.Topic(names[i]));
+                nodes[i].Error.ThrowUnlessGone(ClusterPaths.Topic(names[i]));   // brokers delete what the controller does not know
                 continue;
             }
             if (ReadOr<TopicAssignment?>(nodes[i].Data, ClusterJson.ReadTopic, null) is { } assignment)
@@ -108,7 +99,7 @@ internal sealed partial class ClusterController
         GetResult[] found = await GetAllAsync([.. known.Select(p => ClusterPaths.PartitionState(p.Topic.Name, p.Index))]).ConfigureAwait(false);
         for (int i = 0; i < known.Length; i++)
         {
-            ThrowUnlessGone(found[i].Error, ClusterPaths.PartitionState(known[i].Topic.Name, known[i].Index));
+            found[i].Error.ThrowUnlessGone(ClusterPaths.PartitionState(known[i].Topic.Name, known[i].Index));
             known[i].State = found[i].Error == CoordinationError.None
                 ? ReadOr<PartitionStateNode?>(found[i].Data, data => ClusterJson.ReadPartitionState(data, found[i].Stat.Version), null) : null;
             known[i].FoundZxid = found[i].Error == CoordinationError.None ? found[i].Stat.Mzxid : long.MaxValue;

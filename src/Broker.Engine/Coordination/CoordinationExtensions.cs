@@ -15,6 +15,16 @@ internal static class CoordinationExtensions
         }
     }
 
+    /// <summary>What cannot be read must not be taken for gone.</summary>
+    /// <exception cref="CoordinationException">The error is neither None nor NoNode.</exception>
+    public static void ThrowUnlessGone(this CoordinationError error, string path)
+    {
+        if (error != CoordinationError.NoNode)
+        {
+            error.ThrowIfFailed(path);
+        }
+    }
+
     /// <summary>Creates a persistent node and the parents it lacks; one that exists already is left as it is.</summary>
     /// <exception cref="CoordinationException">It could not be created.</exception>
     public static async ValueTask EnsurePathAsync(
