@@ -61,22 +61,26 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
         Span<byte> run = stackalloc byte[RunEntries * EntryBytes];
         int low = 0;
         int high = Count - 1;
+        while (high - low >= RunEntries)
+        {
+            int middle = (int)(((uint)low + (uint)high) >> 1);
+            (low, high) = Entry(middle).Offset <= offset ? (middle, high) : (low, middle - 1);
+        }
+        // One run, or two where the first of them lie in the file and the rest in memory.
         while (low <= high)
         {
-            int first = high - low < RunEntries ? low : (int)(((uint)low + (uint)high) >> 1);
-            int wanted = high - low < RunEntries ? high - low + 1 : 1;
-            int got = _entries.GetRun(first, run[..(wanted * EntryBytes)]);
+            int got = _entries.GetRun(low, run[..((high - low + 1) * EntryBytes)]);
             int found = FloorIn(run[..(got * EntryBytes)], offset);
             if (found >= 0)
             {
-                index = first + found;
+                index = low + found;
                 (entryOffset, position) = Decode(run[(found * EntryBytes)..]);
             }
-            (low, high) = found == got - 1 ? (first + got, high) : (low, first + found);
-            if (found >= 0 && found < got - 1)
+            if (found < got - 1)
             {
                 break;
             }
+            low += got;
         }
         return index;
     }
