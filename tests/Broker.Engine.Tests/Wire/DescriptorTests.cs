@@ -84,12 +84,7 @@ public partial class DescriptorTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "limits are set by setrlimit");
         await using TestCluster cluster = await TestCluster.StartAsync(portable: portable);
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
-        await ServesAsync(decent, topic);
-        Socket[] sockets = [.. Enumerable.Range(0, 20).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
-        await Task.WhenAll(sockets.Select(s => Task.Run(() => s.Blocking)));
-        MakeThreads(cluster.Server());
+        (KafkaConnection decent, TestTopic topic, Socket[] sockets) = await PrepareAsync(cluster, sockets: 20);
         TimeSpan usual = await ServeForASecondAsync(decent, topic);
         var held = new List<SafeFileHandle>();
         Assert.Equal(0, GetLimit(RlimitNofile, out Limit limit));
@@ -126,12 +121,7 @@ public partial class DescriptorTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "limits are set by setrlimit");
         await using TestCluster cluster = await TestCluster.StartAsync(portable: portable);
-        TestTopic topic = await cluster.NewTopicAsync();
-        KafkaConnection decent = await cluster.ConnectAsync();
-        await ServesAsync(decent, topic);
-        Socket[] sockets = [.. Enumerable.Range(0, 6).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
-        await Task.WhenAll(sockets.Select(s => Task.Run(() => s.Blocking)));
-        MakeThreads(cluster.Server());
+        (KafkaConnection decent, TestTopic topic, Socket[] sockets) = await PrepareAsync(cluster, sockets: 6);
         int before = cluster.Server().Connections.Count;
         var held = new List<SafeFileHandle>();
         Assert.Equal(0, GetLimit(RlimitNofile, out Limit limit));
@@ -156,6 +146,18 @@ public partial class DescriptorTests
         }
         await UntilAsync(() => cluster.Server().Connections.Count == before + sockets.Length, "those that waited are not served");
         Array.ForEach(sockets, s => s.Dispose());
+    }
+
+    /// <summary>A client that is served, and whatever else must be there before descriptors run out.</summary>
+    private static async Task<(KafkaConnection Decent, TestTopic Topic, Socket[] Sockets)> PrepareAsync(TestCluster cluster, int sockets)
+    {
+        TestTopic topic = await cluster.NewTopicAsync();
+        KafkaConnection decent = await cluster.ConnectAsync();
+        await ServesAsync(decent, topic);
+        Socket[] all = [.. Enumerable.Range(0, sockets).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
+        await Task.WhenAll(all.Select(s => Task.Run(() => s.Blocking)));
+        MakeThreads(cluster.Server());
+        return (decent, topic, all);
     }
 
     /// <summary>The runtime cannot start a thread without a descriptor: those that will be needed are there before.</summary>

@@ -115,7 +115,7 @@ internal sealed partial class ClusterAdmin
 
     private IEnumerable<TopicPartition> CommittedHere()
     {
-        foreach (ClassicGroup group in Running().Where(b => b.Groups is not null).SelectMany(b => b.Groups.Groups))
+        foreach (ClassicGroup group in Running().Where(b => b.Groups is not null).SelectMany(b => b.Groups.EachGroup))
         {
             TopicPartition[] committed;
             lock (group.Lock)
