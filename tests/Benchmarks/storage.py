@@ -7,8 +7,8 @@ row takes a minute or two; --full takes 10 GB and 10 million records.
   lookup    one record by a random offset, and by a random time
   flush     latency of 5,000 requests a second while no, and while all segments roll each second
   compaction  --records records of --keys keys, until the cleaner has been through them
-  cold      latency of 5,000 requests a second, and of a consumer at the tail, without and with a consumer of old records that the
-            page cache does not hold
+  cold      latency of 5,000 requests a second, and of a consumer at the tail: alone, with a consumer of old records that are in the
+            page cache, and with one of records that are not
   roll      latency of 5,000 requests a second while another topic takes 200 MB/s in segments that never, and that often roll
   recovery  start after kill -9 with --gb of records in one unflushed segment size, until the last one is served
   open      start with --partitions partitions after a clean stop, until all are served; memory and CPU at rest
@@ -107,16 +107,17 @@ class Storage(LogRows):
         self.fill("old", 3)
         self.latency("warm")
         figures = {}
-        for state in ("alone", "beside cold reads"):
+        for state in ("alone", "beside reads from memory", "beside cold reads"):
             reader = None
             for what in ("produce", "tail"):
                 if state != "alone":
-                    self.evict("old")
+                    if "cold" in state:
+                        self.evict("old")
                     reader = self.run("fetch", background=True, t="old", p=1, c=2, m=1 << 20, d=self.args.secs + 1)
                     before = read_bytes(self.broker.pid)
                 if what == "tail":
-                    self.topic(f"tail{state[0]}")
-                    r = self.run("tail", t=f"tail{state[0]}", p=1, r=1000, s=100, d=self.args.secs)
+                    self.topic(tail := f"tail{len(figures)}")
+                    r = self.run("tail", t=tail, p=1, r=1000, s=100, d=self.args.secs)
                 else:
                     r = self.latency("warm")
                 figures[f"{what} p99 ms, {state}"] = r["p99_us"] / 1000

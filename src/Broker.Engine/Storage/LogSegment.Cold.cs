@@ -27,8 +27,8 @@ internal sealed partial class LogSegment
             {
                 return true;
             }
-            int from = OffsetIndex.Lookup(offset);
-            return File.WouldBlock(from, Wanted(from, bytesMax));
+            (int from, int bytes) = Wanted(offset, bytesMax);
+            return File.WouldBlock(from, bytes);
         }
         finally
         {
@@ -46,8 +46,8 @@ internal sealed partial class LogSegment
         try
         {
             OffsetIndex.File.ReadAhead(0, OffsetIndex.SizeBytes);
-            int from = OffsetIndex.Lookup(offset);
-            File.ReadAhead(from, Wanted(from, bytesMax));
+            (int from, int bytes) = Wanted(offset, bytesMax);
+            File.ReadAhead(from, bytes);
         }
         finally
         {
@@ -55,8 +55,14 @@ internal sealed partial class LogSegment
         }
     }
 
-    /// <summary>The bytes asked for lie behind the batches between the index entry and the offset.</summary>
-    private long Wanted(int from, int bytesMax) => Math.Min(SizeBytes - from, (long)bytesMax + HeaderCursor.BlockBytes);
+    /// <summary>The bytes asked for begin where the batch of the offset does, which is somewhere between two entries of the
+    /// index: with batches of a megabyte the one that the first of them names is passed over whole.</summary>
+    private (int From, int Bytes) Wanted(long offset, int bytesMax)
+    {
+        (int from, int to) = OffsetIndex.Bounds(offset);
+        long end = Math.Min(SizeBytes, (long)to + bytesMax + HeaderCursor.BlockBytes);
+        return (from, (int)Math.Max(0, end - from));
+    }
 
     private bool IndexWouldBlock()
     {

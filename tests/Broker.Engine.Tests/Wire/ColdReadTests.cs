@@ -67,6 +67,27 @@ public sealed partial class ColdReadTests : IAsyncLifetime
         Assert.NotEqual(0, (await client.FetchOneAsync(topic, 0)).Records.Length);
     }
 
+    [Fact]
+    public async Task WouldBlock_WhereOnlyTheEndOfALargeBatchIsOutOfMemory_IsTrue()
+    {
+        const int Bytes = 900_000;   // a batch, of three records
+        TestTopic topic = await _cluster.NewTopicAsync(1, ("segment.bytes", "4194304"));
+        KafkaConnection client = await _cluster.ConnectAsync(_cluster.LeaderOf(topic));
+        for (int i = 0; i < 8; i++)
+        {
+            await client.ProduceAsync(topic, Calls.Batch(3, valueBytes: Bytes / 3));
+        }
+        PartitionLog log = _cluster.Server(_cluster.LeaderOf(topic)).Replicas.Partitions.Find(new TopicPartition(topic.Name, 0))!.Log;
+        Assert.SkipUnless(Evict(log), "this file system does not say what is in memory");
+        LogSegment segment = log.Segments[0];
+        segment.File.ReadAhead(0, segment.SizeBytes);
+        Assert.False(log.WouldBlock(3, Bytes));
+
+        Assert.Equal(0, posix_fadvise((int)segment.File.Handle!.DangerousGetHandle(), Bytes + Bytes / 2, Bytes / 2, DontNeed));
+
+        Assert.True(log.WouldBlock(3, Bytes), "the index names the batch before, and only that was looked at");
+    }
+
     private async Task<(TestTopic Topic, KafkaConnection Client, PartitionLog Log)> FilledAsync()
     {
         TestTopic topic = await _cluster.NewTopicAsync(1, ("segment.bytes", "1048576"));

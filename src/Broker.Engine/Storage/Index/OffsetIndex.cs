@@ -49,6 +49,14 @@ internal sealed class OffsetIndex(DiskFile file, long baseOffset, int count) : I
         return position;
     }
 
+    /// <summary>Positions between which the batch that holds <paramref name="offset"/> begins; the second is
+    /// <see cref="int.MaxValue"/> where no entry lies behind the offset.</summary>
+    public (int From, int To) Bounds(long offset)
+    {
+        int floor = Floor(offset, out _, out int from);
+        return (from, floor + 1 < Count ? Entry(floor + 1).Position : int.MaxValue);
+    }
+
     /// <inheritdoc cref="EntryLog.WouldBlock"/>
     public bool WouldBlock() => _entries.WouldBlock();
 
