@@ -15,10 +15,15 @@ internal sealed unsafe partial class ReactorConnection
     /// <summary>Answers of one connection gathered before they are sent; more frames may follow in the same round.</summary>
     private const int OutputBytesMax = 256 * 1024;
 
+    /// <summary>Bytes of files that one connection sends before the others of its reactor have their turn: a socket whose
+    /// reader keeps up takes them without end.</summary>
+    private const int TurnBytes = 256 * 1024;
+
     private OutPiece[] _pending = [];
     private int _pendingFirst;
     private int _pendingCount;
     private string? _closeReason;
+    private long _turnLeft;
 
     /// <summary>Bytes in a buffer of their own, or a region of a file.</summary>
     private struct OutPiece
@@ -65,6 +70,7 @@ internal sealed unsafe partial class ReactorConnection
     private void SendOutput(KafkaWriter output)
     {
         int sent = 0;
+        _turnLeft = TurnBytes;
         for (int i = 0; i <= output.Splices.Count; i++)
         {
             bool last = i == output.Splices.Count;
@@ -143,7 +149,7 @@ internal sealed unsafe partial class ReactorConnection
         return true;
     }
 
-    /// <summary>Sends of a region what the socket takes; true when it is all out.</summary>
+    /// <summary>Sends of a region what the socket and the turn take; true when it is all out.</summary>
     private bool SendRegion(ref OutPiece piece)
     {
         SafeFileHandle? handle;
@@ -161,12 +167,17 @@ internal sealed unsafe partial class ReactorConnection
         }
         while (piece.Left > 0)
         {
+            if (_turnLeft <= 0)
+            {
+                return false;
+            }
             long at = piece.At;
-            nint n = Native.sendfile(Fd, (int)handle.DangerousGetHandle(), &at, (nint)piece.Left);
+            nint n = Native.sendfile(Fd, (int)handle.DangerousGetHandle(), &at, (nint)Math.Min(piece.Left, _turnLeft));
             if (n > 0)
             {
                 piece.At += n;
                 piece.Left -= n;
+                _turnLeft -= n;
                 continue;
             }
             int error = n == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -203,6 +214,10 @@ internal sealed unsafe partial class ReactorConnection
         {
             while (piece.Left > 0)
             {
+                if (_turnLeft <= 0)
+                {
+                    return false;
+                }
                 int n = piece.Region!.Read(buffer.Array.AsSpan(0, (int)Math.Min(buffer.Length, piece.Left)), piece.At);
                 nint sent = n == 0 ? -1 : SendBytes(buffer.Array, 0, n, more: piece.Left > n);
                 if (sent < 0)
@@ -212,6 +227,7 @@ internal sealed unsafe partial class ReactorConnection
                 }
                 piece.At += sent;
                 piece.Left -= sent;
+                _turnLeft -= sent;
                 if (sent < n)
                 {
                     return false;
@@ -251,6 +267,7 @@ internal sealed unsafe partial class ReactorConnection
     /// <summary>The socket takes more.</summary>
     private void SendPending()
     {
+        _turnLeft = TurnBytes;
         while (_pendingCount > 0)
         {
             ref OutPiece piece = ref _pending[_pendingFirst];
