@@ -43,6 +43,7 @@ internal sealed class Command
     public async Task<int> RunAsync()
     {
         long began = Stopwatch.GetTimestamp();
+        TimeSpan worked = Environment.CpuUsage.TotalTime;
         int failed = 0;
         long steps = 0;
         for (ulong seed = First; seed <= Last; seed++)
@@ -71,9 +72,11 @@ internal sealed class Command
             Write(outcome, TraceFile);
         }
         double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        ulong seeds = Last - First + 1;
+        double cpuMs = (Environment.CpuUsage.TotalTime - worked).TotalMilliseconds / seeds;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Last - First + 1} seeds, {failed} failed, {steps} steps, {seconds:0.0} s, {(Last - First + 1) / seconds:0.00} seeds/s"));
+            $"{seeds} seeds, {failed} failed, {steps} steps, {seconds:0.0} s, {seeds / seconds:0.00} seeds/s, {cpuMs:0.0} ms of processor each"));
         return failed;
     }
 

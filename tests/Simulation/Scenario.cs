@@ -51,7 +51,7 @@ internal sealed class Scenario
             ["log.flush.interval.messages"] = _world.Pick(["1", "9223372036854775807"]),
             ["log.index.interval.bytes"] = _world.Pick(["0", "256", "4096"]),
         };
-        _cluster = new SimCluster(_world, brokers, overrides, (text, _) => _history.Fail("a broker reports: " + text))
+        _cluster = new SimCluster(_world, brokers, overrides, _losesPower, (text, _) => _history.Fail("a broker reports: " + text))
         {
             LeastLevel = keepsTrace ? LogLevel.Debug : LogLevel.Error,
         };

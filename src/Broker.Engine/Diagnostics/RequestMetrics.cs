@@ -294,6 +294,10 @@ internal sealed class RequestApi
     public void Tick()
     {
         All.Tick();
+        if (All.Count == 0)
+        {
+            return;   // as for most APIs
+        }
         Made(_versions, "requests", (s, i) => s.Versions[i]).ForEach(m => m.Meter.Tick());
         Made(_errors, "requests", (s, i) => s.Errors[i]).ForEach(m => m.Meter.Tick());
         Array.ForEach(_figures, f => f?.Tick());

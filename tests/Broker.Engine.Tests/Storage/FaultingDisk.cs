@@ -29,6 +29,9 @@ internal sealed class FaultingDisk : Disk
     /// <summary>Called before each change of a name, a length or a content: a place at which the process may be killed.</summary>
     public Action? Changing { get; set; }
 
+    /// <summary>Whether the power may fail: only then is it kept what was synced of each file.</summary>
+    public bool MayLosePower { get; init; } = true;
+
     public int Syncs { get; private set; }
 
     /// <summary>The content of a file, for tests that damage it.</summary>
@@ -45,10 +48,12 @@ internal sealed class FaultingDisk : Disk
         {
             lock (_lock)
             {
-                _files[path] = new FaultingDiskContent(value, isSynced: true);
+                _files[path] = NewContent(value);
             }
         }
     }
+
+    private FaultingDiskContent NewContent(ReadOnlySpan<byte> bytes) => new(bytes, MayLosePower);
 
     /// <summary>The directories there are, in order.</summary>
     public IEnumerable<string> AllDirectories() => _directories.Order(StringComparer.Ordinal);
@@ -58,12 +63,12 @@ internal sealed class FaultingDisk : Disk
     /// <summary>A copy of what is on the disk now, without the faults: the process was killed.</summary>
     public FaultingDisk Crash()
     {
-        var copy = new FaultingDisk();
+        var copy = new FaultingDisk { MayLosePower = MayLosePower };
         lock (_lock)
         {
             foreach ((string path, FaultingDiskContent content) in _files)
             {
-                copy._files[path] = new FaultingDiskContent(content.Bytes, isSynced: true);
+                copy._files[path] = copy.NewContent(content.Bytes);
             }
             copy._directories.UnionWith(_directories);
         }
@@ -107,7 +112,7 @@ internal sealed class FaultingDisk : Disk
     public override void Replace(string path, ReadOnlySpan<byte> content, bool sync)
     {
         OnOperation?.Invoke("replace", path);
-        var made = new FaultingDiskContent([], isSynced: true);
+        var made = NewContent([]);
         Write(path, made, content, 0);
         if (sync)
         {
@@ -267,7 +272,7 @@ internal sealed class FaultingDisk : Disk
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (!disk._files.TryGetValue(_path, out _content))
                 {
-                    disk._files[_path] = _content = new FaultingDiskContent([], isSynced: true);
+                    disk._files[_path] = _content = disk.NewContent([]);
                 }
             }
             return _content;

@@ -6,21 +6,22 @@ internal sealed class FaultingDiskContent
 {
     private const int PageBytes = 512;
 
+    private readonly bool _keepsSynced;
     private byte[] _bytes;
     private byte[] _synced = [];
     private int _syncedLength;
     private int _dirtyFrom = int.MaxValue;
     private int _dirtyTo;
 
-    public FaultingDiskContent(ReadOnlySpan<byte> bytes, bool isSynced)
+    /// <param name="bytes">What it holds, synced.</param>
+    /// <param name="keepsSynced">Whether it is kept what was synced.</param>
+    public FaultingDiskContent(ReadOnlySpan<byte> bytes, bool keepsSynced)
     {
+        _keepsSynced = keepsSynced;
         _bytes = bytes.ToArray();
         Length = bytes.Length;
         Touch(0, Length);
-        if (isSynced)
-        {
-            Sync();
-        }
+        Sync();
     }
 
     public int Length { get; private set; }
@@ -61,6 +62,10 @@ internal sealed class FaultingDiskContent
 
     public void Sync()
     {
+        if (!_keepsSynced)
+        {
+            return;
+        }
         if (_synced.Length < Length)
         {
             Array.Resize(ref _synced, _bytes.Length);
@@ -94,6 +99,6 @@ internal sealed class FaultingDiskContent
                 left[i] = isNew && i < Length ? _bytes[i] : i < _syncedLength ? _synced[i] : (byte)0;
             }
         }
-        return new FaultingDiskContent(left, isSynced: true);
+        return new FaultingDiskContent(left, _keepsSynced);
     }
 }

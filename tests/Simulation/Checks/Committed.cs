@@ -14,6 +14,9 @@ internal sealed class Committed(TopicPart part)
     /// <summary>How far the leader of each epoch committed.</summary>
     private readonly Dictionary<int, long> _endOfEpoch = [];
 
+    /// <summary>What was last read, kept for its room.</summary>
+    private readonly List<(long First, Batch Batch)> _found = [];
+
     private readonly record struct Batch(uint Crc, int Epoch, long Last);
 
     public TopicPart Part { get; } = part;
@@ -34,7 +37,8 @@ internal sealed class Committed(TopicPart part)
     /// <summary>A leader's high watermark has gone on.</summary>
     public void Add(Partition leader, int epoch)
     {
-        foreach ((long first, Batch batch) in Read(leader, End, leader.HighWatermark))
+        Read(leader, End, leader.HighWatermark);
+        foreach ((long first, Batch batch) in _found)
         {
             _batches[first] = batch;
         }
@@ -45,7 +49,8 @@ internal sealed class Committed(TopicPart part)
     /// <summary>How a replica differs from what was committed between two offsets; null where it does not.</summary>
     public string? Difference(Partition replica, long from, long to)
     {
-        foreach ((long first, Batch batch) in Read(replica, from, to))
+        Read(replica, from, to);
+        foreach ((long first, Batch batch) in _found)
         {
             if (!_batches.TryGetValue(first, out Batch other) || other != batch)
             {
@@ -55,9 +60,10 @@ internal sealed class Committed(TopicPart part)
         return null;
     }
 
-    private static List<(long First, Batch Batch)> Read(Partition partition, long from, long to)
+    /// <summary>Finds the batches that a replica has between two offsets.</summary>
+    private void Read(Partition partition, long from, long to)
     {
-        var found = new List<(long, Batch)>();
+        _found.Clear();
         from = Math.Max(from, partition.Log.LogStartOffset);
         while (from < to && partition.Log.Copy(from, ReadBytes, to) is { } bytes)
         {
@@ -66,7 +72,7 @@ internal sealed class Committed(TopicPart part)
             while (batches.MoveNext())
             {
                 RecordBatchView batch = batches.Batch;
-                found.Add((batch.BaseOffset, new Batch(batch.Crc, batch.PartitionLeaderEpoch, batch.LastOffset)));
+                _found.Add((batch.BaseOffset, new Batch(batch.Crc, batch.PartitionLeaderEpoch, batch.LastOffset)));
                 from = batch.NextOffset;
             }
             if (from == before)
@@ -74,6 +80,5 @@ internal sealed class Committed(TopicPart part)
                 break;
             }
         }
-        return found;
     }
 }

@@ -19,11 +19,12 @@ internal sealed class InvariantException(string message) : Exception(message);
 internal sealed class History(SimWorld world)
 {
     private readonly Dictionary<TopicPart, Dictionary<long, long>> _valueAt = [];
-    private readonly Dictionary<long, Sent> _sent = [];
+
+    /// <summary>What was sent, by its value: the first is 1.</summary>
+    private readonly List<Sent> _sent = [];
     private readonly Dictionary<(TopicPart, string), (int Epoch, long HighWatermark)> _seenHighWatermarks = [];
     private readonly HashSet<(long, short)> _producerIds = [];
     private readonly HashSet<TopicPart> _tainted = [];
-    private long _lastValue;
 
     /// <summary>The first violation.</summary>
     public string? Failure { get; private set; }
@@ -85,8 +86,8 @@ internal sealed class History(SimWorld world)
 
     public long NewValue(TopicPart target, string producer, bool isIdempotent)
     {
-        _sent[++_lastValue] = new Sent(target, producer, isIdempotent);
-        return _lastValue;
+        _sent.Add(new Sent(target, producer, isIdempotent));
+        return _sent.Count;
     }
 
     public void ProducerIdGiven(long id, short epoch, string producer)
@@ -97,12 +98,14 @@ internal sealed class History(SimWorld world)
         }
     }
 
+    private Sent SentOf(long value) => _sent[(int)value - 1];
+
     /// <summary>An attempt to send values begins.</summary>
     public void Sending(long[] values)
     {
         foreach (long value in values)
         {
-            _sent[value].Sending++;
+            SentOf(value).Sending++;
         }
     }
 
@@ -114,8 +117,8 @@ internal sealed class History(SimWorld world)
             or ErrorCode.UnknownProducerId or ErrorCode.InvalidProducerEpoch;
         foreach (long value in values)
         {
-            _sent[value].Sending--;
-            _sent[value].MayBeThere |= !isDefinite;
+            SentOf(value).Sending--;
+            SentOf(value).MayBeThere |= !isDefinite;
         }
     }
 
@@ -124,7 +127,7 @@ internal sealed class History(SimWorld world)
         AcknowledgedSince.Add(target);
         for (int i = 0; i < values.Length; i++)
         {
-            Sent sent = _sent[values[i]];
+            Sent sent = SentOf(values[i]);
             sent.IsAcknowledged = true;
             sent.AcknowledgedMs = world.NowMs;
             AcknowledgedCount++;
@@ -185,7 +188,7 @@ internal sealed class History(SimWorld world)
     public void Read(TopicPart source, string consumer, long position, long offset, long value)
     {
         ReadCount++;
-        if (!_sent.TryGetValue(value, out Sent? sent) || sent.Target != source)
+        if (value < 1 || value > _sent.Count || SentOf(value) is not { } sent || sent.Target != source)
         {
             Fail($"1: {consumer} read {value} from {source} at {offset}, where nobody sent it");
             return;
@@ -228,8 +231,9 @@ internal sealed class History(SimWorld world)
     public void CheckEnd(bool loses1)
     {
         var last = new Dictionary<(TopicPart, string), (long Value, long Offset)>();
-        foreach ((long value, Sent sent) in _sent.OrderBy(s => s.Key))
+        for (long value = 1; value <= _sent.Count; value++)
         {
+            Sent sent = SentOf(value);
             if (IsTainted(sent.Target))
             {
                 continue;

@@ -11,7 +11,12 @@ namespace Simulation.Clients;
 internal sealed class SimConsumer(SimCluster cluster, History history, string name, int machine, IReadOnlyList<TopicPart> sources)
     : SimClient(cluster, name, machine)
 {
+    private static readonly double[] s_calms = [1, 3, 3, 6];
+
     private readonly RecordCodecs _codecs = new();
+
+    /// <summary>How much longer than the busiest it rests.</summary>
+    private readonly double _calm = cluster.World.Pick(s_calms);
     private readonly Dictionary<TopicPart, long> _positions = [];
 
     public long PositionOf(TopicPart source) => _positions.GetValueOrDefault(source);
@@ -41,7 +46,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 continue;
             }
             Read(source, leader.Epoch, data);
-            await RestAsync(World.Between(1, 60));
+            await RestAsync(World.Between(1, 60 * _calm));
         }
     }
 

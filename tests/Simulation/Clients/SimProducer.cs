@@ -22,8 +22,13 @@ internal sealed class SimProducer(
     /// <summary>What a broker remembers of a producer, and so what may be under way (max.in.flight.requests.per.connection).</summary>
     private const int InFlightMax = 5;
 
+    private static readonly double[] s_calms = [1, 4, 4, 8];
+
     private readonly RecordCodecs _codecs = new();
     private readonly Dictionary<TopicPart, int> _sequences = [];
+
+    /// <summary>How much longer than the busiest it rests: bursts are what finds most, but most of a burst finds nothing new.</summary>
+    private readonly double _calm = cluster.World.Pick(s_calms);
     private ProducerIdentity? _id;
     private int _sent;
 
@@ -58,7 +63,7 @@ internal sealed class SimProducer(
                 continue;
             }
             await SendOneAsync(World.Pick(targets));
-            await RestAsync(World.Between(1, 150));
+            await RestAsync(World.Between(1, 150 * _calm));
         }
     }
 
@@ -171,7 +176,7 @@ internal sealed class SimProducer(
                 if (fate == Fate.Acknowledged)
                 {
                     batches.Remove(batch);
-                    await RestAsync(World.Between(0, 100));
+                    await RestAsync(World.Between(0, 100 * _calm));
                 }
             }
             await RestAsync(World.Between(20, 200));

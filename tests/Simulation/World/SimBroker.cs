@@ -21,7 +21,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
 
     public int Port => SimCluster.FirstPort + id;
 
-    public FaultingDisk Disk { get; private set; } = new();
+    public FaultingDisk Disk { get; private set; } = new() { MayLosePower = cluster.MayLosePower };
 
     /// <summary>The process that lives now, or null.</summary>
     public SimProcess? Process { get; private set; }

@@ -19,11 +19,15 @@ internal sealed class SimCluster
     public const int StoreMachine = 50;
 
     private static readonly Dictionary<int, IReadOnlyList<BrokerConfig>> s_configs = [];
-    private FaultingDisk _storeDisk = new();
+    private FaultingDisk _storeDisk;
 
-    public SimCluster(SimWorld world, int brokers, IEnumerable<KeyValuePair<string, string>> overrides, Action<string, Exception?> onError)
+    public SimCluster(
+        SimWorld world, int brokers, IEnumerable<KeyValuePair<string, string>> overrides, bool mayLosePower,
+        Action<string, Exception?> onError)
     {
         World = world;
+        MayLosePower = mayLosePower;
+        _storeDisk = new FaultingDisk { MayLosePower = mayLosePower };
         Network = new SimNetwork(world);
         OnError = onError;
         KeyValuePair<string, string>[] own = [.. overrides];
@@ -36,6 +40,9 @@ internal sealed class SimCluster
     public SimWorld World { get; }
 
     public SimNetwork Network { get; }
+
+    /// <summary>Whether a machine may lose its power.</summary>
+    public bool MayLosePower { get; }
 
     public IReadOnlyList<SimBroker> Brokers { get; }
 

@@ -12,7 +12,7 @@ internal sealed class SimWorld
 {
     public const long TicksPerMs = TimeSpan.TicksPerMillisecond;
 
-    private readonly PriorityQueue<SimEvent, EventTime> _events = new();
+    private readonly SimQueue _events = new();
     private long _scheduled;
 
     public SimWorld(ulong seed, bool keepsTrace)
@@ -21,15 +21,6 @@ internal sealed class SimWorld
         Seed = seed;
         Random = new Random((int)(seed ^ (seed >> 31)));
     }
-
-    /// <summary>When an event comes; those of one moment in the order in which they were scheduled.</summary>
-    private readonly record struct EventTime(long At, long Number) : IComparable<EventTime>
-    {
-        public int CompareTo(EventTime other) => At != other.At ? (At < other.At ? -1 : 1) : Number.CompareTo(other.Number);
-    }
-
-    /// <summary>Something to run, or a timer as it was armed.</summary>
-    private readonly record struct SimEvent(SimProcess? Owner, Action? Work, SimTimer? Timer, int Arming);
 
     public ulong Seed { get; }
 
@@ -56,7 +47,7 @@ internal sealed class SimWorld
     /// <summary>Lets a timer ring later, if it is still armed as it is now.</summary>
     public void Schedule(SimTimer timer, long delayTicks) => Add(delayTicks, new SimEvent(timer.Process, null, timer, timer.Arming));
 
-    private void Add(long delayTicks, SimEvent what) => _events.Enqueue(what, new EventTime(Now + Math.Max(0, delayTicks), _scheduled++));
+    private void Add(long delayTicks, SimEvent what) => _events.Add(what, new EventTime(Now + Math.Max(0, delayTicks), _scheduled++));
 
     /// <summary>A span of time by chance, mostly near the lower end.</summary>
     public double Between(double lowMs, double highMs)
@@ -81,11 +72,7 @@ internal sealed class SimWorld
                 Now = Math.Max(Now, until);
                 return;
             }
-            _events.Dequeue();
-            if (!IsWanted(next))
-            {
-                continue;
-            }
+            _events.Take();
             Now = Math.Max(Now, key.At);
             if (next.Owner is { } owner && !owner.IsFree && !owner.Admits(WorkOf(next)))
             {
@@ -93,27 +80,16 @@ internal sealed class SimWorld
             }
             Steps++;
             Trace.Add((ulong)Now);
-            if (next.Timer is { } timer)
+            next.Run();
+            while (ThreadPool.PendingWorkItemCount > 0)
             {
-                timer.Ring(next.Arming);
-            }
-            else
-            {
-                next.Work!();
-            }
-            if (ThreadPool.PendingWorkItemCount > 0)
-            {
-                await SettleAsync();
+                await Task.Yield();
             }
             AfterStep?.Invoke(next.Owner);
         }
     }
 
-    /// <summary>Whether an event is not over before it comes: a timer that was stopped, or the dead's. Most timers are deadlines
-    /// that nobody needed.</summary>
-    private static bool IsWanted(in SimEvent next) => next.Owner is not { IsDead: true } && next.Timer?.IsArmed(next.Arming) != false;
-
-    private static Action WorkOf(SimEvent next) => next.Timer is { } timer ? () => timer.Ring(next.Arming) : next.Work!;
+    private static Action WorkOf(SimEvent next) => next.Work ?? (() => next.Run());
 
     /// <summary>Lets the pool run what it has.</summary>
     public static async Task SettleAsync()
