@@ -56,6 +56,9 @@ internal sealed class Scenario
             LeastLevel = keepsTrace ? LogLevel.Debug : LogLevel.Error,
         };
         _invariants = new Invariants(_cluster, _history);
+        var recoveries = new Recoveries(_history);
+        _cluster.Opening = recoveries.Opening;
+        _cluster.Opened = recoveries.Opened;
         _history.CommittedEndOf = _invariants.CommittedEndOf;
         _nemesis = new Nemesis(_cluster, _losesPower);
         _world.Log($"seed {seed}: {brokers} brokers, {_replication} replicas, faults: {_nemesis.Kinds}; power {_losesPower}");

@@ -107,6 +107,7 @@ internal sealed class Invariants
             held.Partitions.Clear();
             held.Partitions.AddRange(table.Partitions.Select(p => SeenOf(process, p)));
         }
+        broker.IsLookedAt = true;
         foreach (Seen seen in held.Partitions)
         {
             Partition partition = seen.Partition;
@@ -117,6 +118,7 @@ internal sealed class Invariants
                 Check(broker, process, seen);
             }
         }
+        broker.IsLookedAt = false;
     }
 
     private Seen SeenOf(SimProcess process, Partition partition)

@@ -21,6 +21,7 @@ internal sealed class Nemesis
             ("kill", Kill), ("kill in write", KillInWrite), ("stop", Stop), ("pause", Pause), ("cut", Cut), ("cut one way", CutOneWay),
             ("cut from store", CutFromStore), ("reset", Reset), ("slow disk", SlowDisk), ("slow network", SlowNetwork),
             ("clock jump", JumpClock), ("kill controller", KillController), ("pause store", PauseStore), ("kill all", KillAll),
+            ("bad disk", BadDisk), ("full disk", FullDisk),
         ];
         foreach ((string Name, Action Fault) fault in all)
         {
@@ -58,6 +59,7 @@ internal sealed class Nemesis
         {
             broker.SyncMs = 0;
             broker.OperationsToLive = -1;
+            broker.Fault = default;
             broker.SetWallSkew(0);   // where it is off by an hour and more, timestamps are refused
             if (broker.Process is { IsPaused: true } paused)
             {
@@ -211,6 +213,19 @@ internal sealed class Nemesis
         broker.SyncMs = _world.Between(20, 2000);
         _world.Log($"broker {broker.Id}: syncs take up to {broker.SyncMs:0} ms");
         Later(1000, 10_000, () => broker.SyncMs = 0);
+    }
+
+    private void BadDisk() => Fail(
+        Any(), new DiskFault(_world.Pick([DiskFaultKind.Write, DiskFaultKind.Read, DiskFaultKind.Sync]), _world.Pick([0.02, 0.3, 1])));
+
+    private void FullDisk() => Fail(Any(), new DiskFault(DiskFaultKind.Full, 1));
+
+    /// <summary>The disk fails for a time; the broker ends at the first thing that it is refused, and cannot start meanwhile.</summary>
+    private void Fail(SimBroker broker, DiskFault fault)
+    {
+        _world.Log($"broker {broker.Id}: its disk fails: {fault.Kind}, {fault.Probability}");
+        broker.Fault = fault;
+        Later(100, 6000, () => broker.Fault = default);
     }
 
     private void SlowNetwork()

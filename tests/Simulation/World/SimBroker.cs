@@ -44,6 +44,12 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
 
     public long WallSkew { get; set; }
 
+    /// <summary>Whether it is a check that reads the disk now, to which nothing happens.</summary>
+    public bool IsLookedAt { get; set; }
+
+    /// <summary>How its disk fails now.</summary>
+    public DiskFault Fault { get; set; }
+
     public void Start()
     {
         if (IsUp || _isTorn)
@@ -55,6 +61,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         Process = process;
         process.Died += () => cluster.Network.StopListening(Port);
         _world.Log($"{process.Name} starts");
+        cluster.Opening?.Invoke(this);
         Watch(process);
         var time = new SimTime(_world, process);
         var environment = new BrokerEnvironment(
@@ -63,7 +70,10 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             new LogLevels(LogLevel.Information))
         {
             Dialer = new SimDialer(_world, cluster.Network, process, cluster.ProcessAt),
-            NewTransport = (options, _) => new SimTransport(_world, cluster.Network, process, options),
+            NewTransport = (options, _) => new SimTransport(_world, cluster.Network, process, options)
+            {
+                Starting = () => cluster.Opened?.Invoke(this),
+            },
             EventLoop = new SimLoop(_world, process),
         };
         Server = new BrokerServer(config, environment) { Failed = reason => Fail(process, reason) };
@@ -104,12 +114,21 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         FaultingDisk disk = Disk;
         disk.OnOperation = (what, path) =>
         {
+            if (IsLookedAt)
+            {
+                return;
+            }
             if (process.IsDead)
             {
                 throw new IOException("the process is dead");
             }
             _operation = what;
             _world.Trace.Add(path);
+            if (Fault.Hits(what) && _world.Chance(Fault.Probability))
+            {
+                Hit(process, what, path);
+                throw new IOException($"Input/output error : '{path}'");
+            }
             if (what == "sync" && SyncMs > 0)
             {
                 process.BusyUntil = Math.Max(process.BusyUntil, _world.Now) + (long)(_world.Between(0, SyncMs) * SimWorld.TicksPerMs);
@@ -131,6 +150,11 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         };
         disk.OnWrite = (path, length) =>
         {
+            if (!_isTorn && Fault.Kind == DiskFaultKind.Full)
+            {
+                Hit(process, "write", path);
+                return _world.Random.Next(length);
+            }
             if (!_isTorn)
             {
                 return length;
@@ -139,6 +163,14 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
             DieHere(process, $"when {some} of {length} bytes of {path} are written");
             return some;
         };
+    }
+
+    /// <summary>The disk fails under a process: with its one log directory gone it ends, as Kafka does.</summary>
+    private void Hit(SimProcess process, string what, string path)
+    {
+        _world.Log($"{process.Name}: the disk fails in a {what} of {path}");
+        process.HasFailedDisk = true;
+        _world.ScheduleMs(process, 1000, () => cluster.OnError($"{process.Name} goes on, though a {what} of {path} failed", null));
     }
 
     /// <summary>In the middle of what it does: nothing that it does from here on is to be seen.</summary>

@@ -62,6 +62,11 @@ internal sealed class SimCluster
     /// <summary>Called with a broker's id just before its machine loses its power.</summary>
     public Action<int>? LosingPower { get; set; }
 
+    /// <summary>Called before a broker opens what is on its disk, and after it.</summary>
+    public Action<SimBroker>? Opening { get; set; }
+
+    public Action<SimBroker>? Opened { get; set; }
+
     private static IReadOnlyList<BrokerConfig> Configs(int brokers)
     {
         if (!s_configs.TryGetValue(brokers, out IReadOnlyList<BrokerConfig>? configs))

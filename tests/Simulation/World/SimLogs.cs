@@ -43,7 +43,7 @@ internal sealed class SimLogs(SimWorld world, SimProcess process, LogLevel least
         }
         string error = exception is null ? "" : $" {exception.GetType().Name}: {exception.Message}";
         world.Log($"{process.Name} {level}: {text}{error}");
-        if (level >= LogLevel.Error)
+        if (level >= LogLevel.Error && !process.HasFailedDisk)
         {
             OnError?.Invoke(text + error, exception);
         }

@@ -20,6 +20,9 @@ internal sealed class SimProcess(SimWorld world, string name, int machine)
 
     public bool IsDead { get; private set; }
 
+    /// <summary>Whether its disk has failed under it: what it says then is no failure of its own.</summary>
+    public bool HasFailedDisk { get; set; }
+
     public bool IsPaused => _isPaused;
 
     /// <summary>Whether it does at once whatever comes.</summary>

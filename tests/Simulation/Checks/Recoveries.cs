@@ -1,0 +1,161 @@
+using Broker.Engine;
+using Broker.Engine.Storage;
+using Broker.Engine.Storage.Checkpoints;
+using Broker.Engine.Storage.Producers;
+using Broker.Engine.Tests.Storage;
+using Broker.Protocol.Records;
+using Simulation.World;
+
+namespace Simulation.Checks;
+
+/// <summary>
+/// What a broker makes of its disk as it starts: of each log all whole batches up to the first that is not, whatever the last life
+/// left, and at least what was checkpointed as synced; index entries that lie at batches; and the producers as those batches have
+/// them. Not thread-safe.
+/// </summary>
+internal sealed class Recoveries(History history)
+{
+    private readonly Dictionary<int, Found> _found = [];
+
+    private readonly record struct Batch(long First, long Last, uint Crc, int Epoch);
+
+    /// <summary>What lay on a disk before it was opened.</summary>
+    private sealed record Found(Dictionary<string, List<Batch>> Logs, Dictionary<TopicPartition, long> RecoveryPoints);
+
+    public void Opening(SimBroker broker)
+    {
+        broker.IsLookedAt = true;
+        var logs = new Dictionary<string, List<Batch>>(StringComparer.Ordinal);
+        foreach (string directory in broker.Disk.AllDirectories())
+        {
+            logs[directory] = Read(broker.Disk, directory);
+        }
+        string path = $"/data/broker-{broker.Id}/{LogFileNames.RecoveryPoints}";
+        _found[broker.Id] = new Found(logs, new OffsetCheckpoint(broker.Disk, path).ReadOrEmpty(_ => { }));
+        broker.IsLookedAt = false;
+    }
+
+    public void Opened(SimBroker broker)
+    {
+        broker.IsLookedAt = true;
+        foreach (PartitionLog log in broker.Server!.Logs.Logs.Where(l => !l.IsFailed))
+        {
+            if (Check(broker, log) is { } violation)
+            {
+                history.Fail($"18: {broker.Process!.Name} {log.Partition}, as it was opened: {violation}");
+            }
+        }
+        broker.IsLookedAt = false;
+    }
+
+    private string? Check(SimBroker broker, PartitionLog log)
+    {
+        Found found = _found[broker.Id];
+        string directory = Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
+        List<Batch> whole = found.Logs.GetValueOrDefault(directory) ?? [];
+        List<Batch> now = Read(broker.Disk, directory);
+        if (!now.SequenceEqual(whole))
+        {
+            return $"it has {now.Count} batches up to {now.LastOrDefault().Last}, where {whole.Count} whole ones lay up to {whole.LastOrDefault().Last}";
+        }
+        long end = now.Count > 0 ? now[^1].Last + 1 : log.LogStartOffset;
+        if (log.LogEndOffset != end)
+        {
+            return $"its end is {log.LogEndOffset}, its last batch ends before {end}";
+        }
+        if (found.RecoveryPoints.GetValueOrDefault(log.Partition) is var point && point > end)
+        {
+            return $"its end is {end}, where all below {point} was synced";
+        }
+        return CheckIndexes(broker.Disk, log) ?? CheckProducers(broker.Disk, directory, log);
+    }
+
+    /// <summary>The whole batches of a log, in order, up to the first that is torn.</summary>
+    private static List<Batch> Read(FaultingDisk disk, string directory)
+    {
+        var found = new List<Batch>();
+        Walk(disk, directory, (batch, _, _) => found.Add(new Batch(batch.BaseOffset, batch.LastOffset, batch.Crc, batch.PartitionLeaderEpoch)));
+        return found;
+    }
+
+    private delegate void BatchVisitor(RecordBatchView batch, long segment, int position);
+
+    private static void Walk(FaultingDisk disk, string directory, BatchVisitor visit)
+    {
+        long next = 0;
+        foreach (string file in disk.FilesIn(directory).Where(f => f.EndsWith(LogFileNames.LogSuffix, StringComparison.Ordinal)).Order())
+        {
+            long segment = long.Parse(Path.GetFileNameWithoutExtension(file), System.Globalization.CultureInfo.InvariantCulture);
+            byte[] bytes = disk[Path.Combine(directory, file)];
+            var batches = new BatchCursor(bytes);
+            while (batches.MoveNext())
+            {
+                RecordBatchView batch = batches.Batch;
+                if (batch.BaseOffset < next || !batch.IsCrcValid())
+                {
+                    return;
+                }
+                visit(batch, segment, batches.Position);
+                next = batch.NextOffset;
+            }
+            if (batches.Outcome != BatchOutcome.End)
+            {
+                return;
+            }
+        }
+    }
+
+    private static string? CheckIndexes(FaultingDisk disk, PartitionLog log)
+    {
+        string directory = Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
+        var lastAt = new Dictionary<(long Segment, int Position), long>();
+        var times = new Dictionary<(long Segment, long Offset), long>();
+        Walk(disk, directory, (batch, segment, position) =>
+        {
+            lastAt[(segment, position)] = batch.LastOffset;
+            times[(segment, batch.LastOffset)] = batch.MaxTimestamp;
+        });
+        foreach (LogSegment segment in log.Segments)
+        {
+            for (int i = 0; i < segment.OffsetIndex.Count; i++)
+            {
+                (long offset, int position) = segment.OffsetIndex.Entry(i);
+                if (!lastAt.TryGetValue((segment.BaseOffset, position), out long last) || last != offset)
+                {
+                    return $"entry {i} of the offset index of {segment.BaseOffset} says that {offset} lies at {position}";
+                }
+            }
+            for (int i = 0; i < segment.TimeIndex.Count; i++)
+            {
+                (long timestamp, long offset) = segment.TimeIndex.Entry(i);
+                if (!times.TryGetValue((segment.BaseOffset, offset), out long time) || time != timestamp)
+                {
+                    return $"entry {i} of the time index of {segment.BaseOffset} says that {offset} is of {timestamp}";
+                }
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Of each producer its last batch is as the log has it.</summary>
+    private static string? CheckProducers(FaultingDisk disk, string directory, PartitionLog log)
+    {
+        var replayed = new Dictionary<long, (short Epoch, int LastSequence, long LastOffset)>();
+        Walk(disk, directory, (batch, _, _) =>
+        {
+            if (batch.HasProducerId && !batch.IsControl)
+            {
+                replayed[batch.ProducerId] = (batch.ProducerEpoch, batch.LastSequence, batch.LastOffset);
+            }
+        });
+        var loaded = log.Producers.Producers.ToDictionary(p => p.ProducerId, p => (p.Epoch, p.LastSequenceNumber, p.LastOffset));
+        foreach ((long id, (short, int, long) last) in replayed)
+        {
+            if (!loaded.TryGetValue(id, out (short, int, long) known) || known != last)
+            {
+                return $"producer {id} is {known}, in the log {last}";
+            }
+        }
+        return loaded.Count == replayed.Count ? null : $"{loaded.Count} producers are known, {replayed.Count} are in the log";
+    }
+}
