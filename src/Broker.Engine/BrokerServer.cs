@@ -229,7 +229,8 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         _opened = true;
         StartReplication();
         Cleaner = new LogCleaner(
-            Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger);
+            Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger,
+            _environment.EventLoop);
         Logs.Deleting = Cleaner.Forget;
         Logs.PauseCleaning = Cleaner.TryPause;
         Logs.StopCleaning = Cleaner.AbortAndPause;

@@ -46,11 +46,13 @@ internal sealed class Command
         TimeSpan worked = Environment.CpuUsage.TotalTime;
         int failed = 0;
         long steps = 0;
+        long cleanings = 0;
         for (ulong seed = First; seed <= Last; seed++)
         {
             Console.Write($"seed {seed} ");
             Outcome outcome = await new Scenario(seed, TraceFile is not null).RunAsync();
             steps += outcome.Steps;
+            cleanings += outcome.Cleanings;
             Console.WriteLine(
                 $"{outcome.Hash:x16} {outcome.Steps} steps, {outcome.Acknowledged} records acknowledged, {outcome.Read} read, " +
                 $"{outcome.LostWithAcks1} lost with acks=1");
@@ -76,7 +78,7 @@ internal sealed class Command
         double cpuMs = (Environment.CpuUsage.TotalTime - worked).TotalMilliseconds / seeds;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{seeds} seeds, {failed} failed, {steps} steps, {seconds:0.0} s, {seeds / seconds:0.00} seeds/s, {cpuMs:0.0} ms of processor each"));
+            $"{seeds} seeds, {failed} failed, {steps} steps, {cleanings} cleaned logs, {seconds:0.0} s, {seeds / seconds:0.00} seeds/s, {cpuMs:0.0} ms of processor each"));
         return failed;
     }
 

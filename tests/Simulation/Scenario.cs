@@ -1,3 +1,4 @@
+using Broker.Engine;
 using Broker.Engine.Purgatory;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
@@ -9,7 +10,7 @@ using Simulation.World;
 namespace Simulation;
 
 /// <summary>What one seed came to.</summary>
-internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, SimTrace Trace);
+internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, int Cleanings, SimTrace Trace);
 
 /// <summary>One seed: a cluster is made, clients work, faults come, all is healed, and what is there is compared with what must
 /// be. Not thread-safe.</summary>
@@ -35,6 +36,7 @@ internal sealed class Scenario
     private readonly List<SimConsumer> _consumers = [];
     private readonly List<SimClient> _others = [];
     private SimChurn? _churn;
+    private KeyHistory? _keys;
     private readonly int _replication;
     private readonly bool _losesPower;
 
@@ -59,11 +61,15 @@ internal sealed class Scenario
         var recoveries = new Recoveries(_history);
         _cluster.Opening = recoveries.Opening;
         _cluster.Opened = recoveries.Opened;
+        _cluster.Died = recoveries.Died;
         _history.CommittedEndOf = _invariants.CommittedEndOf;
         _nemesis = new Nemesis(_cluster, _losesPower);
         _world.Log($"seed {seed}: {brokers} brokers, {_replication} replicas, faults: {_nemesis.Kinds}; power {_losesPower}");
         _world.AfterStep = _invariants.Check;
     }
+
+    /// <summary>Logs that were cleaned, by the brokers that run at the end.</summary>
+    public int Cleanings { get; private set; }
 
     public async Task<Outcome> RunAsync()
     {
@@ -85,7 +91,7 @@ internal sealed class Scenario
         await EndAsync();
         return new Outcome(
             _world.Seed, _history.Failure, _world.Trace.Hash, _world.Steps, _history.AcknowledgedCount, _history.ReadCount,
-            _history.LostWithAcks1, _world.Trace);
+            _history.LostWithAcks1, Cleanings, _world.Trace);
     }
 
     /// <summary>After the faults all works again, and when nobody writes any more, all comes to rest: each as soon as it is so,
@@ -111,6 +117,11 @@ internal sealed class Scenario
         {
             _history.Fail(unrest);
         }
+        if (_history.Failure is null)
+        {
+            CheckKeys();
+        }
+        Cleanings = _cluster.Brokers.Sum(b => b.Server?.Cleaner?.Runs.Count ?? 0);
         _history.CheckEnd(loses1: _replication > 1 || _others.Exists(o => o is SimReassigner));
     }
 
@@ -150,6 +161,18 @@ internal sealed class Scenario
                 _parts.Add(new TopicPart($"t{i}", p));
             }
         }
+        if (_world.Chance(0.4))
+        {
+            _keys = new KeyHistory(new TopicPart("compacted", 0));
+            Task<ErrorCode> making = admin.CreateAsync(
+                _keys.Part.Topic, 1, _replication, ("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.01"),
+                ("delete.retention.ms", _world.Pick(["0", "2000", "86400000"])));
+            await RunAsync(_world.NowMs + 10_000, () => making.IsCompleted);
+            if (!making.IsCompleted || making.Result != ErrorCode.None)
+            {
+                _history.Fail($"the compacted topic could not be made: {(making.IsCompleted ? making.Result : "no answer")}");
+            }
+        }
     }
 
     private void StartClients()
@@ -180,6 +203,10 @@ internal sealed class Scenario
             {
                 _others.Add(new SimMember(_cluster, group, $"member-{i}", ++machine, _parts));
             }
+        }
+        if (_keys is not null)
+        {
+            _others.Add(new SimKeyWriter(_cluster, _keys, "key-writer", ++machine));
         }
         _others.ForEach(o => o.Start());
         _producers.ForEach(p => p.Start());
@@ -221,6 +248,25 @@ internal sealed class Scenario
                 return $"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}";
             }
         }
-        return Waiting() ?? _invariants.Unrest(_parts) ?? _churn?.Unrest();
+        return Waiting() ?? _invariants.Unrest(_keys is null ? _parts : [.. _parts, _keys.Part]) ?? _churn?.Unrest();
+    }
+
+    /// <summary>Every replica of the compacted partition has what was written last (invariant 19).</summary>
+    private void CheckKeys()
+    {
+        if (_keys is null || _history.IsTainted(_keys.Part))
+        {
+            return;
+        }
+        foreach (SimBroker broker in _cluster.Brokers)
+        {
+            if (broker.Server!.Replicas.Partitions.Find(new TopicPartition(_keys.Part.Topic, _keys.Part.Partition)) is { } replica)
+            {
+                if (_keys.Difference(replica) is { } difference)
+                {
+                    _history.Fail($"19: broker {broker.Id} {_keys.Part}: {difference}");
+                }
+            }
+        }
     }
 }

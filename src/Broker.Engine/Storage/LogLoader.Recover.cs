@@ -93,7 +93,8 @@ internal sealed partial class LogLoader
     /// <param name="partition">For messages.</param>
     /// <param name="directory">The partition's directory.</param>
     /// <param name="segments">The log's, from which empty ones at the end are taken.</param>
-    /// <param name="lastEnd">Where the last segment with batches ends, if it was recovered and nothing of the log is cleaned; else -1.</param>
+    /// <param name="lastEnd">Where the last segment with batches ends, or the first begins that has none, if it was recovered and nothing of
+    /// the log is cleaned; else -1.</param>
     /// <param name="isCut">Whether segments were taken away already.</param>
     /// <param name="end">The log's end.</param>
     private void DropEmpty(TopicPartition partition, string directory, List<LogSegment> segments, long lastEnd, bool isCut, ref long end)

@@ -77,7 +77,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                     cut = false;
                     end = nextBase;
                 }
-                beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && segment.SizeBytes > 0 ? end : beforeEmpty;
+                beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && (segment.SizeBytes > 0 || i == 0) ? end : beforeEmpty;
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)
                 {

@@ -53,6 +53,22 @@ public sealed class LogRecoveryTests
         }
     }
 
+    [Fact]
+    public void Open_FirstSegmentAndTheNextAreEmpty_BeginsAtTheFirst()
+    {
+        FaultingDisk crashed = _disk.Crash();
+        crashed[_fixture.File(0, ".log")] = [];   // rolled, and nothing of it reached the disk before the power failed
+        string next = _fixture.File(_fixture.Log.Segments[1].BaseOffset, ".log");
+        crashed[next] = new byte[130];
+        _fixture.Disk = crashed;
+
+        _fixture.Open();
+
+        Assert.Equal(0, _fixture.Log.LogEndOffset);
+        Assert.False(crashed.Exists(next));
+        Assert.Equal(0, _fixture.Append());
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -17,6 +17,9 @@ internal sealed class Recoveries(History history)
 {
     private readonly Dictionary<int, Found> _found = [];
 
+    /// <summary>Where the logs of a broker's last life ended: one that died in a cut may not have told the checkpoint yet.</summary>
+    private readonly Dictionary<int, Dictionary<TopicPartition, long>> _ends = [];
+
     private readonly record struct Batch(long First, long Last, uint Crc, int Epoch);
 
     /// <summary>What lay on a disk before it was opened.</summary>
@@ -33,6 +36,14 @@ internal sealed class Recoveries(History history)
         string path = $"/data/broker-{broker.Id}/{LogFileNames.RecoveryPoints}";
         _found[broker.Id] = new Found(logs, new OffsetCheckpoint(broker.Disk, path).ReadOrEmpty(_ => { }));
         broker.IsLookedAt = false;
+    }
+
+    public void Died(SimBroker broker)
+    {
+        if (broker.Server is { Logs: { } logs })
+        {
+            _ends[broker.Id] = logs.Logs.ToDictionary(l => l.Partition, l => l.LogEndOffset);
+        }
     }
 
     public void Opened(SimBroker broker)
@@ -63,7 +74,8 @@ internal sealed class Recoveries(History history)
         {
             return $"its end is {log.LogEndOffset}, its last batch ends before {end}";
         }
-        if (found.RecoveryPoints.GetValueOrDefault(log.Partition) is var point && point > end)
+        long endedAt = _ends.GetValueOrDefault(broker.Id)?.GetValueOrDefault(log.Partition, long.MaxValue) ?? long.MaxValue;
+        if (found.RecoveryPoints.GetValueOrDefault(log.Partition) is var point && point > end && endedAt >= point)
         {
             return $"its end is {end}, where all below {point} was synced";
         }

@@ -9,7 +9,7 @@ internal class SimAdmin(SimCluster cluster, string name, int machine) : SimClien
 {
     protected override Task RunAsync() => Task.CompletedTask;
 
-    public async Task<ErrorCode> CreateAsync(string topic, int partitions, int replication)
+    public async Task<ErrorCode> CreateAsync(string topic, int partitions, int replication, params (string Name, string Value)[] configs)
     {
         var request = new CreateTopicsRequest { TimeoutMs = 5_000 };
         var one = new CreateTopicsRequest.CreatableTopic
@@ -22,6 +22,7 @@ internal class SimAdmin(SimCluster cluster, string name, int machine) : SimClien
         {
             one.Configs.Add(new() { Name = "min.insync.replicas", Value = Math.Min(2, replication - 1).ToString(CultureInfo.InvariantCulture) });
         }
+        one.Configs.AddRange(configs.Select(c => new CreateTopicsRequest.CreatableTopicConfig { Name = c.Name, Value = c.Value }));
         request.Topics.Add(one);
         CreateTopicsResponse? response = await TrySendAsync<CreateTopicsRequest, CreateTopicsResponse>(
             World.Random.Next(Cluster.Brokers.Count), request, 7, TimeSpan.FromSeconds(8));

@@ -102,7 +102,7 @@ internal sealed class SimProducer(
                     _sequences[target] = batch.Sequence + batch.Values.Length;
                     return;
                 case Fate.Refused:
-                    history.SequenceRefused(target, Name, answer!.ErrorCode, batch.Sequence);
+                    Refused(target, leader.Leader, answer!.ErrorCode, batch.Sequence);
                     _id = null;
                     return;
             }
@@ -168,7 +168,7 @@ internal sealed class SimProducer(
                     // an earlier one is not known any more, whether those after it are acknowledged or not.
                     if (batch.Attempts == 1 || batch.Sequence + batch.Values.Length == sequence)
                     {
-                        history.SequenceRefused(target, Name, answer!.ErrorCode, batch.Sequence);
+                        Refused(target, leader.Leader, answer!.ErrorCode, batch.Sequence);
                     }
                     return;
                 }
@@ -180,6 +180,15 @@ internal sealed class SimProducer(
                 }
             }
             await RestAsync(World.Between(20, 200));
+        }
+    }
+
+    /// <summary>A leader that does not know yet that it is none any more may lack batches, and refuses those that follow.</summary>
+    private void Refused(TopicPart target, int leader, ErrorCode error, int sequence)
+    {
+        if (Cluster.StateOf(target.Topic, target.Partition)?.Leader == leader)
+        {
+            history.SequenceRefused(target, Name, error, sequence);
         }
     }
 

@@ -170,7 +170,10 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
     {
         _world.Log($"{process.Name}: the disk fails in a {what} of {path}");
         process.HasFailedDisk = true;
-        _world.ScheduleMs(process, 1000, () => cluster.OnError($"{process.Name} goes on, though a {what} of {path} failed", null));
+        if (Fault.Kind != DiskFaultKind.Read || Fault.Probability >= 1)   // a look that fails is followed by a read, which may not
+        {
+            _world.ScheduleMs(process, 1000, () => cluster.OnError($"{process.Name} goes on, though a {what} of {path} failed", null));
+        }
     }
 
     /// <summary>In the middle of what it does: nothing that it does from here on is to be seen.</summary>
@@ -205,6 +208,7 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
         if (Process == process)
         {
             IsStarted = false;
+            cluster.Died?.Invoke(this);
             Server = null;
         }
     }

@@ -67,6 +67,9 @@ internal sealed class SimCluster
 
     public Action<SimBroker>? Opened { get; set; }
 
+    /// <summary>Called when a broker's process has ended, before its server is forgotten.</summary>
+    public Action<SimBroker>? Died { get; set; }
+
     private static IReadOnlyList<BrokerConfig> Configs(int brokers)
     {
         if (!s_configs.TryGetValue(brokers, out IReadOnlyList<BrokerConfig>? configs))
@@ -83,7 +86,11 @@ internal sealed class SimCluster
         ["zookeeper.session.timeout.ms"] = "6000",
         ["controller.socket.timeout.ms"] = "10000",
         ["num.recovery.threads.per.data.dir"] = "1",
-        ["log.cleaner.enable"] = "false",
+        ["log.cleaner.backoff.ms"] = "700",
+        ["log.cleaner.dedupe.buffer.size"] = "1048576",
+        ["log.cleaner.io.buffer.size"] = "65536",
+        ["log.cleaner.min.cleanable.ratio"] = "0.1",
+        ["offsets.topic.segment.bytes"] = "8192",
         ["offsets.topic.num.partitions"] = "2",
         ["offsets.topic.replication.factor"] = "3",
         ["replica.lag.time.max.ms"] = "4000",

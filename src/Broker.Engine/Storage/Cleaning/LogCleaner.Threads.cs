@@ -3,11 +3,14 @@ using Microsoft.Extensions.Logging;
 namespace Broker.Engine.Storage.Cleaning;
 
 /// <summary>The cleaner's threads (log.cleaner.threads): each cleans until nothing is dirty enough, then rests for
-/// log.cleaner.backoff.ms. Their number may change while they run.</summary>
+/// log.cleaner.backoff.ms. Their number may change while they run. Where an event loop is given, a timer looks in their place.</summary>
 internal sealed partial class LogCleaner
 {
     private readonly ManualResetEvent _stopping = new(initialState: false);
     private readonly List<Thread> _threads = [];
+    private readonly IEventLoop? _loop;
+    private readonly TimeProvider _time;
+    private ITimer? _timer;
     private int _wanted;
     private bool _isStopped;
 
@@ -16,6 +19,13 @@ internal sealed partial class LogCleaner
     {
         Configuration.BrokerConfig config = _config();
         Throttle.BytesPerSecond = config.Double("log.cleaner.io.max.bytes.per.second");
+        if (_loop is not null)
+        {
+            TimeSpan backoff = TimeSpan.FromMilliseconds(Math.Clamp(config.Long("log.cleaner.backoff.ms"), 1, int.MaxValue));
+            _timer?.Dispose();
+            _timer = _time.CreateTimer(_ => _loop.Post(threadName, CleanAll), null, backoff, backoff);
+            return;
+        }
         lock (_states)
         {
             _wanted = _isStopped ? 0 : config.Int("log.cleaner.threads");
@@ -47,21 +57,33 @@ internal sealed partial class LogCleaner
     {
         while (!_isStopped && number < Volatile.Read(ref _wanted))
         {
-            bool cleaned = false;
-#pragma warning disable CA1031 // The thread outlives whatever goes wrong in one look.
-            try
-            {
-                cleaned = CleanFilthiest();
-            }
-            catch (Exception e)
-            {
-                LogLookFailed(e);
-            }
-#pragma warning restore CA1031
-            if (!cleaned)
+            if (!TryClean())
             {
                 Rest(number);
             }
+        }
+    }
+
+    private bool TryClean()
+    {
+#pragma warning disable CA1031 // The thread outlives whatever goes wrong in one look.
+        try
+        {
+            return CleanFilthiest();
+        }
+        catch (Exception e)
+        {
+            LogLookFailed(e);
+            return false;
+        }
+#pragma warning restore CA1031
+    }
+
+    /// <summary>What a thread does between two rests.</summary>
+    private void CleanAll()
+    {
+        while (!_isStopped && TryClean())
+        {
         }
     }
 
@@ -81,6 +103,7 @@ internal sealed partial class LogCleaner
     public void Dispose()
     {
         Thread[] threads;
+        _timer?.Dispose();
         lock (_states)
         {
             _isStopped = true;

@@ -28,12 +28,15 @@ internal sealed partial class LogCleaner : IDisposable
     /// <param name="config">The broker's configuration as it is now.</param>
     /// <param name="highWatermarkOf">Null for a partition without a role here: it is not cleaned.</param>
     /// <param name="newRandom">For the secrets of maps.</param>
-    /// <param name="time">For meters.</param>
+    /// <param name="time">For meters, and for the timer in place of threads.</param>
     /// <param name="logger">The broker's log.</param>
+    /// <param name="loop">Cleans in place of threads, where it is given.</param>
     public LogCleaner(
         LogManager logs, Disk disk, Func<BrokerConfig> config, Func<TopicPartition, long?> highWatermarkOf, Func<Random> newRandom,
-        TimeProvider time, ILogger logger)
+        TimeProvider time, ILogger logger, IEventLoop? loop = null)
     {
+        _time = time;
+        _loop = loop;
         _logs = logs;
         _disk = disk;
         _config = config;
