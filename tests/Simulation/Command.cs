@@ -55,7 +55,7 @@ internal sealed class Command
             cleanings += outcome.Cleanings;
             Console.WriteLine(
                 $"{outcome.Hash:x16} {outcome.Steps} steps, {outcome.Acknowledged} records acknowledged, {outcome.Read} read, " +
-                $"{outcome.LostWithAcks1} lost with acks=1");
+                $"{outcome.LostWithAcks1} lost with acks=1, unread {outcome.UnreadMsMax:0} ms");
             if (outcome.Failure is not null)
             {
                 failed++;

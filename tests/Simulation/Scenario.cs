@@ -10,7 +10,7 @@ using Simulation.World;
 namespace Simulation;
 
 /// <summary>What one seed came to.</summary>
-internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, int Cleanings, SimTrace Trace);
+internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, double UnreadMsMax, int Cleanings, SimTrace Trace);
 
 /// <summary>One seed: a cluster is made, clients work, faults come, all is healed, and what is there is compared with what must
 /// be. Not thread-safe.</summary>
@@ -37,6 +37,7 @@ internal sealed class Scenario
     private readonly List<SimClient> _others = [];
     private SimChurn? _churn;
     private KeyHistory? _keys;
+    private Copies? _copies;
     private readonly int _replication;
     private readonly bool _losesPower;
 
@@ -91,7 +92,7 @@ internal sealed class Scenario
         await EndAsync();
         return new Outcome(
             _world.Seed, _history.Failure, _world.Trace.Hash, _world.Steps, _history.AcknowledgedCount, _history.ReadCount,
-            _history.LostWithAcks1, Cleanings, _world.Trace);
+            _history.LostWithAcks1, _history.UnreadMsMax, Cleanings, _world.Trace);
     }
 
     /// <summary>After the faults all works again, and when nobody writes any more, all comes to rest: each as soon as it is so,
@@ -105,6 +106,7 @@ internal sealed class Scenario
         {
             _history.Fail($"nothing was acknowledged in {part} for {RecoveryMs} ms after all was healed");
         }
+        _history.HealthySinceMs = _world.NowMs;
         _producers.ForEach(p => p.Stop());
         _others.ForEach(o => o.Stop());
         _churn?.Stop();
@@ -120,6 +122,7 @@ internal sealed class Scenario
         if (_history.Failure is null)
         {
             CheckKeys();
+            CheckCopies();
         }
         Cleanings = _cluster.Brokers.Sum(b => b.Server?.Cleaner?.Runs.Count ?? 0);
         _history.CheckEnd(loses1: _replication > 1 || _others.Exists(o => o is SimReassigner));
@@ -164,14 +167,24 @@ internal sealed class Scenario
         if (_world.Chance(0.4))
         {
             _keys = new KeyHistory(new TopicPart("compacted", 0));
-            Task<ErrorCode> making = admin.CreateAsync(
-                _keys.Part.Topic, 1, _replication, ("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.01"),
+            await MakeAsync(
+                admin, _keys.Part.Topic, ("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.01"),
                 ("delete.retention.ms", _world.Pick(["0", "2000", "86400000"])));
-            await RunAsync(_world.NowMs + 10_000, () => making.IsCompleted);
-            if (!making.IsCompleted || making.Result != ErrorCode.None)
-            {
-                _history.Fail($"the compacted topic could not be made: {(making.IsCompleted ? making.Result : "no answer")}");
-            }
+        }
+        if (_world.Chance(0.25))
+        {
+            _copies = new Copies(_history, new TopicPart("copy", 0));
+            await MakeAsync(admin, _copies.Target.Topic);
+        }
+    }
+
+    private async Task MakeAsync(SimAdmin admin, string topic, params (string, string)[] configs)
+    {
+        Task<ErrorCode> making = admin.CreateAsync(topic, 1, _replication, configs);
+        await RunAsync(_world.NowMs + 10_000, () => making.IsCompleted);
+        if (!making.IsCompleted || making.Result != ErrorCode.None)
+        {
+            _history.Fail($"topic {topic} could not be made: {(making.IsCompleted ? making.Result : "no answer")}");
         }
     }
 
@@ -207,6 +220,10 @@ internal sealed class Scenario
         if (_keys is not null)
         {
             _others.Add(new SimKeyWriter(_cluster, _keys, "key-writer", ++machine));
+        }
+        for (int i = _copies is null ? 0 : 1 + _world.Random.Next(2); i > 0; i--)
+        {
+            _others.Add(new SimCopier(_cluster, _history, _copies!.Group, $"copier-{i}", ++machine, _parts, _copies.Target));
         }
         _others.ForEach(o => o.Start());
         _producers.ForEach(p => p.Start());
@@ -248,7 +265,33 @@ internal sealed class Scenario
                 return $"4: {consumer.Name} has read {part} up to {consumer.PositionOf(part)}, not to its end {_invariants.CommittedEndOf(part)}";
             }
         }
-        return Waiting() ?? _invariants.Unrest(_keys is null ? _parts : [.. _parts, _keys.Part]) ?? _churn?.Unrest();
+        List<TopicPart> parts = [.. _parts];
+        if (_keys is not null)
+        {
+            parts.Add(_keys.Part);
+        }
+        if (_copies is not null)
+        {
+            parts.Add(_copies.Target);
+        }
+        return Waiting() ?? _invariants.Unrest(parts) ?? _churn?.Unrest();
+    }
+
+    /// <summary>Nothing that was committed as copied is missing (invariants 11 and 12, as far as they go without transactions).</summary>
+    private void CheckCopies()
+    {
+        if (_copies is null || _history.IsTainted(_copies.Target) || _history.IsTaintedTopic("__consumer_offsets"))
+        {
+            return;
+        }
+        foreach (SimBroker broker in _cluster.Brokers)
+        {
+            if (broker.Server!.Replicas.Partitions.Find(new TopicPartition(_copies.Target.Topic, 0)) is { } replica
+                && _copies.Missing(replica, _parts) is { } missing)
+            {
+                _history.Fail($"11: broker {broker.Id}: {missing}");
+            }
+        }
     }
 
     /// <summary>Every replica of the compacted partition has what was written last (invariant 19).</summary>

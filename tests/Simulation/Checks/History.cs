@@ -18,6 +18,9 @@ internal sealed class InvariantException(string message) : Exception(message);
 /// </summary>
 internal sealed class History(SimWorld world)
 {
+    /// <summary>A consumer that was away reads some kilobytes at a time.</summary>
+    private const double UnreadMsBound = 60_000;
+
     private readonly Dictionary<TopicPart, Dictionary<long, long>> _valueAt = [];
 
     /// <summary>What was sent, by its value: the first is 1.</summary>
@@ -36,6 +39,12 @@ internal sealed class History(SimWorld world)
 
     public int ReadCount { get; private set; }
 
+    /// <summary>When the last fault was healed and all brokers served again, or negative.</summary>
+    public double HealthySinceMs { get; set; } = -1;
+
+    /// <summary>The greatest age, in milliseconds, of a record that was acknowledged and not read, counted while all was healthy.</summary>
+    public double UnreadMsMax { get; private set; }
+
     /// <summary>Values acknowledged with acks=1 that were lost, which Kafka allows.</summary>
     public int LostWithAcks1 { get; private set; }
 
@@ -52,6 +61,9 @@ internal sealed class History(SimWorld world)
         public bool IsAcknowledged { get; set; }
 
         public double AcknowledgedMs { get; set; }
+
+        /// <summary>When it was first read, or negative.</summary>
+        public double ReadMs { get; set; } = -1;
 
         public long ReadAt { get; set; } = -1;
 
@@ -193,6 +205,7 @@ internal sealed class History(SimWorld world)
             Fail($"1: {consumer} read {value} from {source} at {offset}, where nobody sent it");
             return;
         }
+        sent.ReadMs = sent.ReadMs < 0 ? world.NowMs : sent.ReadMs;
         if (IsTainted(source))
         {
             sent.ReadAt = offset;
@@ -226,6 +239,10 @@ internal sealed class History(SimWorld world)
         }
     }
 
+    /// <summary>What is known to lie in a partition, by offset.</summary>
+    public IReadOnlyDictionary<long, long> ValuesOf(TopicPart part) =>
+        _valueAt.TryGetValue(part, out Dictionary<long, long>? values) ? values : [];
+
     /// <summary>After the last poll: everything acknowledged was read, once, in the order it was sent.</summary>
     /// <param name="loses1">Whether what acks=1 acknowledged may be lost.</param>
     public void CheckEnd(bool loses1)
@@ -247,6 +264,10 @@ internal sealed class History(SimWorld world)
                 }
                 Fail($"3: {value} was acknowledged in {sent.Target} at {sent.Offset} at {sent.AcknowledgedMs:0} ms, and is lost");
             }
+            if (sent is { IsAcknowledged: true, ReadMs: >= 0 } && HealthySinceMs >= 0)
+            {
+                UnreadMsMax = Math.Max(UnreadMsMax, sent.ReadMs - Math.Max(sent.AcknowledgedMs, HealthySinceMs));
+            }
             if (sent.IsIdempotent && sent.ReadAt >= 0)
             {
                 (TopicPart, string) key = (sent.Target, sent.Producer);
@@ -256,6 +277,10 @@ internal sealed class History(SimWorld world)
                 }
                 last[key] = (value, sent.ReadAt);
             }
+        }
+        if (UnreadMsMax > UnreadMsBound)
+        {
+            Fail($"10: a record was acknowledged and not read for {UnreadMsMax:0} ms, while all was healthy");
         }
     }
 }

@@ -1,5 +1,7 @@
+using System.Text;
 using Broker.Client;
 using Broker.Protocol.Messages;
+using Simulation.Checks;
 using Simulation.World;
 
 namespace Simulation.Clients;
@@ -160,5 +162,33 @@ internal abstract class SimClient
         }
         _newestEpochs[(topic, known.TopicId, partition)] = one.LeaderEpoch;
         return (one.LeaderId, one.LeaderEpoch);
+    }
+
+    /// <summary>Sends one batch; null where no answer comes.</summary>
+    protected async Task<ProduceResponse.PartitionProduceResponse?> ProduceAsync(TopicPart target, byte[] batch, int leader, short acks)
+    {
+        var request = new ProduceRequest { Acks = acks, TimeoutMs = 2_000 };
+        var data = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(target.Topic) };
+        data.PartitionData.Add(new() { Index = target.Partition, Records = new Broker.Protocol.Wire.Records(batch) });
+        request.TopicData.Add(data);
+        ProduceResponse? response = await TrySendAsync<ProduceRequest, ProduceResponse>(leader, request, 9);
+        return response?.Responses[0].PartitionResponses[0];
+    }
+
+    /// <summary>Asks for records of one partition; null where no answer comes.</summary>
+    protected async Task<FetchResponse.PartitionData?> FetchAsync(TopicPart source, (int Leader, int Epoch) leader, long offset)
+    {
+        var request = new FetchRequest { MaxWaitMs = 100, MinBytes = 1, MaxBytes = 1 << 16, SessionEpoch = -1 };
+        var topic = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(source.Topic) };
+        topic.Partitions.Add(new()
+        {
+            Partition = source.Partition,
+            FetchOffset = offset,
+            CurrentLeaderEpoch = leader.Epoch,
+            PartitionMaxBytes = 1 + World.Random.Next(4096),
+        });
+        request.Topics.Add(topic);
+        FetchResponse? response = await TrySendAsync<FetchRequest, FetchResponse>(leader.Leader, request, 12);
+        return response is { ErrorCode: ErrorCode.None } && response.Responses.Count > 0 ? response.Responses[0].Partitions[0] : null;
     }
 }

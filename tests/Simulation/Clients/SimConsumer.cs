@@ -34,7 +34,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 await RestAsync(World.Between(50, 300));
                 continue;
             }
-            FetchResponse.PartitionData? data = await FetchAsync(source, leader);
+            FetchResponse.PartitionData? data = await FetchAsync(source, leader, PositionOf(source));
             if (data is null || data.ErrorCode != ErrorCode.None)
             {
                 if (data is { ErrorCode: ErrorCode.OffsetOutOfRange })
@@ -48,22 +48,6 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
             Read(source, leader.Epoch, data);
             await RestAsync(World.Between(1, 60 * _calm));
         }
-    }
-
-    private async Task<FetchResponse.PartitionData?> FetchAsync(TopicPart source, (int Leader, int Epoch) leader)
-    {
-        var request = new FetchRequest { MaxWaitMs = 100, MinBytes = 1, MaxBytes = 1 << 16, SessionEpoch = -1 };
-        var topic = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(source.Topic) };
-        topic.Partitions.Add(new()
-        {
-            Partition = source.Partition,
-            FetchOffset = PositionOf(source),
-            CurrentLeaderEpoch = leader.Epoch,
-            PartitionMaxBytes = 1 + World.Random.Next(4096),
-        });
-        request.Topics.Add(topic);
-        FetchResponse? response = await TrySendAsync<FetchRequest, FetchResponse>(leader.Leader, request, 12);
-        return response is { ErrorCode: ErrorCode.None } && response.Responses.Count > 0 ? response.Responses[0].Partitions[0] : null;
     }
 
     private void Read(TopicPart source, int epoch, FetchResponse.PartitionData data)

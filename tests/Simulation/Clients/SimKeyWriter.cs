@@ -43,7 +43,7 @@ internal sealed class SimKeyWriter(SimCluster cluster, KeyHistory history, strin
         {
             if (await LeaderOfAsync(history.Part.Topic, history.Part.Partition) is { } leader)
             {
-                ProduceResponse.PartitionProduceResponse? answer = await ProduceAsync(bytes, leader.Leader);
+                ProduceResponse.PartitionProduceResponse? answer = await ProduceAsync(history.Part, bytes, leader.Leader, acks: -1);
                 if (answer is { ErrorCode: ErrorCode.None, BaseOffset: >= 0 })
                 {
                     numbers.ForEach(n => history.Acknowledged(n, answer.BaseOffset + n - numbers[0]));
@@ -76,15 +76,5 @@ internal sealed class SimKeyWriter(SimCluster cluster, KeyHistory history, strin
                 isTombstone ? null : Encoding.ASCII.GetBytes(number.ToString("D40", CultureInfo.InvariantCulture)));
         }
         return builder.Finish().ToArray();
-    }
-
-    private async Task<ProduceResponse.PartitionProduceResponse?> ProduceAsync(byte[] bytes, int leader)
-    {
-        var request = new ProduceRequest { Acks = -1, TimeoutMs = 2_000 };
-        var data = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(history.Part.Topic) };
-        data.PartitionData.Add(new() { Index = history.Part.Partition, Records = new Broker.Protocol.Wire.Records(bytes) });
-        request.TopicData.Add(data);
-        ProduceResponse? response = await TrySendAsync<ProduceRequest, ProduceResponse>(leader, request, 9);
-        return response?.Responses[0].PartitionResponses[0];
     }
 }

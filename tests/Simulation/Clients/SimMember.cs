@@ -8,15 +8,17 @@ namespace Simulation.Clients;
 
 /// <summary>A member of a consumer group: it joins, is given partitions, and commits offsets that rise. Where it does not know
 /// whether a commit was taken, it joins anew, so that a late one is of a generation that is over. Not thread-safe.</summary>
-internal sealed class SimMember(SimCluster cluster, GroupHistory history, string name, int machine, IReadOnlyList<TopicPart> parts)
+internal class SimMember(
+    SimCluster cluster, GroupHistory history, string name, int machine, IReadOnlyList<TopicPart> parts, string groupId = "group")
     : SimClient(cluster, name, machine)
 {
-    private const string Group = "group";
     private const int SessionTimeoutMs = 6_000;
 
     private string _id = "";
     private int _coordinator = -1;
     private int _joins;
+
+    protected GroupHistory Group { get; } = history;
 
     protected override async Task RunAsync()
     {
@@ -30,7 +32,7 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
             }
             if (await SyncAsync(generation) is { } owned)
             {
-                history.Assigned(Name, generation.GenerationId, owned);
+                Group.Assigned(Name, generation.GenerationId, owned);
                 await WorkAsync(generation.GenerationId, owned);
             }
             await RestAsync(World.Between(10, 200));
@@ -40,7 +42,7 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
     private async Task FindAsync()
     {
         FindCoordinatorResponse? response = await TrySendAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
-            World.Random.Next(Cluster.Brokers.Count), new FindCoordinatorRequest { Key = Group }, 3);
+            World.Random.Next(Cluster.Brokers.Count), new FindCoordinatorRequest { Key = groupId }, 3);
         _coordinator = response is { ErrorCode: ErrorCode.None } ? response.NodeId : -1;
     }
 
@@ -48,7 +50,7 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
     {
         var request = new JoinGroupRequest
         {
-            GroupId = Group,
+            GroupId = groupId,
             SessionTimeoutMs = SessionTimeoutMs,
             RebalanceTimeoutMs = SessionTimeoutMs,
             MemberId = _id,
@@ -77,7 +79,7 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
 
     private async Task<List<TopicPart>?> SyncAsync(JoinGroupResponse joined)
     {
-        var request = new SyncGroupRequest { GroupId = Group, GenerationId = joined.GenerationId, MemberId = _id };
+        var request = new SyncGroupRequest { GroupId = groupId, GenerationId = joined.GenerationId, MemberId = _id };
         int at = 0;
         foreach (JoinGroupResponse.JoinGroupResponseMember member in joined.Members)
         {
@@ -95,10 +97,16 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
         return given.Length == 0 ? [] : [.. given.Split(',').Select(p => parts[int.Parse(p, CultureInfo.InvariantCulture)])];
     }
 
-    /// <summary>Commits until the group changes or something fails.</summary>
-    private async Task WorkAsync(int generation, List<TopicPart> owned)
+    protected async Task<bool> BeatAsync(int generation)
     {
-        Dictionary<TopicPart, long> before = owned.ToDictionary(p => p, p => history.AcknowledgedOf(p).Offset);
+        var beat = new HeartbeatRequest { GroupId = groupId, GenerationId = generation, MemberId = _id };
+        return await TrySendAsync<HeartbeatRequest, HeartbeatResponse>(_coordinator, beat, 3) is { ErrorCode: ErrorCode.None };
+    }
+
+    /// <summary>Commits until the group changes or something fails.</summary>
+    protected virtual async Task WorkAsync(int generation, List<TopicPart> owned)
+    {
+        Dictionary<TopicPart, long> before = owned.ToDictionary(p => p, p => Group.AcknowledgedOf(p).Offset);
         Dictionary<TopicPart, long>? fetched = owned.Count > 0 ? await FetchAsync(owned) : [];
         if (fetched is null)
         {
@@ -108,8 +116,7 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
         while (!IsStopping)
         {
             await RestAsync(World.Between(20, 500));
-            var beat = new HeartbeatRequest { GroupId = Group, GenerationId = generation, MemberId = _id };
-            if (await TrySendAsync<HeartbeatRequest, HeartbeatResponse>(_coordinator, beat, 3) is not { ErrorCode: ErrorCode.None })
+            if (!await BeatAsync(generation))
             {
                 return;
             }
@@ -119,8 +126,8 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
             }
             TopicPart part = World.Pick(owned);
             long offset = positions[part] + 1 + World.Random.Next(9);
-            int newest = history.AcknowledgedOf(part).Generation;
-            history.Committing(part, offset);
+            int newest = Group.AcknowledgedOf(part).Generation;
+            Group.Committing(part, offset);
             if (!await CommitAsync(generation, part, offset))
             {
                 return;
@@ -128,16 +135,16 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
             World.Log($"{Name}: committed {offset} for {part} in generation {generation}");
             if (fetched.Remove(part, out long told))
             {
-                history.Fetched(Name, part, told, before[part]);
+                Group.Fetched(Name, part, told, before[part]);
             }
-            history.Committed(Name, generation, part, offset, newest);
+            Group.Committed(Name, generation, part, offset, newest);
             positions[part] = offset;
         }
     }
 
-    private async Task<Dictionary<TopicPart, long>?> FetchAsync(List<TopicPart> owned)
+    protected async Task<Dictionary<TopicPart, long>?> FetchAsync(List<TopicPart> owned)
     {
-        var request = new OffsetFetchRequest { GroupId = Group, RequireStable = true };
+        var request = new OffsetFetchRequest { GroupId = groupId, RequireStable = true };
         foreach (IGrouping<string, TopicPart> topic in owned.GroupBy(p => p.Topic))
         {
             var one = new OffsetFetchRequest.OffsetFetchRequestTopic { Name = topic.Key };
@@ -153,9 +160,9 @@ internal sealed class SimMember(SimCluster cluster, GroupHistory history, string
             .ToDictionary(p => p.Item1, p => Math.Max(0, p.CommittedOffset));
     }
 
-    private async Task<bool> CommitAsync(int generation, TopicPart part, long offset)
+    protected async Task<bool> CommitAsync(int generation, TopicPart part, long offset)
     {
-        var request = new OffsetCommitRequest { GroupId = Group, GenerationIdOrMemberEpoch = generation, MemberId = _id };
+        var request = new OffsetCommitRequest { GroupId = groupId, GenerationIdOrMemberEpoch = generation, MemberId = _id };
         var topic = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = part.Topic };
         topic.Partitions.Add(new() { PartitionIndex = part.Partition, CommittedOffset = offset });
         request.Topics.Add(topic);

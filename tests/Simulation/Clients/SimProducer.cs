@@ -228,12 +228,7 @@ internal sealed class SimProducer(
     {
         batch.Attempts++;
         history.Sending(batch.Values);
-        var request = new ProduceRequest { Acks = idempotent ? (short)-1 : (short)1, TimeoutMs = 2_000 };
-        var data = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(batch.Target.Topic) };
-        data.PartitionData.Add(new() { Index = batch.Target.Partition, Records = new Broker.Protocol.Wire.Records(batch.Bytes) });
-        request.TopicData.Add(data);
-        ProduceResponse? response = await TrySendAsync<ProduceRequest, ProduceResponse>(leader, request, 9);
-        return response?.Responses[0].PartitionResponses[0];
+        return await ProduceAsync(batch.Target, batch.Bytes, leader, idempotent ? (short)-1 : (short)1);
     }
 
     private byte[] Build(long[] values, ProducerIdentity? id, int sequence)
