@@ -227,6 +227,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
             throw new BrokerStartException(e.Message, e);
         }
         _opened = true;
+        Logs.AllFailed = reason => Failed?.Invoke(reason);   // from here on: what follows reads the directories
         StartReplication();
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger,
@@ -248,7 +249,6 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         Replicas.BecameLeader = Groups.OnBecameLeader;
         Replicas.ResignedLeader = Groups.OnResigned;
         Metadata.Changed = OnMetadataChanged;
-        Logs.AllFailed = reason => Failed?.Invoke(reason);
         Logs.DirectoryFailed = directory =>
         {
             Replicas.OnDirectoryFailed(directory);

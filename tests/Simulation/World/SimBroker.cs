@@ -170,10 +170,15 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
     {
         _world.Log($"{process.Name}: the disk fails in a {what} of {path}");
         process.HasFailedDisk = true;
-        if (Fault.Kind != DiskFaultKind.Read || Fault.Probability >= 1)   // a look that fails is followed by a read, which may not
+        // A look that fails is followed by a read, which may not: then there was no harm.
+        bool mayGoOn = Fault.Kind == DiskFaultKind.Read && Fault.Probability < 1;
+        _world.ScheduleMs(process, 1000, () =>
         {
-            _world.ScheduleMs(process, 1000, () => cluster.OnError($"{process.Name} goes on, though a {what} of {path} failed", null));
-        }
+            if (!mayGoOn || Server?.Logs.Directories.All(d => !d.IsOnline) == true)
+            {
+                cluster.OnError($"{process.Name} goes on, though a {what} of {path} failed", null);
+            }
+        });
     }
 
     /// <summary>In the middle of what it does: nothing that it does from here on is to be seen.</summary>
