@@ -78,7 +78,8 @@ internal sealed class Command
         double cpuMs = (Environment.CpuUsage.TotalTime - worked).TotalMilliseconds / seeds;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{seeds} seeds, {failed} failed, {steps} steps, {cleanings} cleaned logs, {seconds:0.0} s, {seeds / seconds:0.00} seeds/s, {cpuMs:0.0} ms of processor each"));
+            $"{seeds} seeds, {failed} failed, {steps} steps, {cleanings} cleaned logs, {seconds:0.0} s, {seeds / seconds:0.00} seeds/s, " +
+            $"{cpuMs:0.0} ms of processor each"));
         return failed;
     }
 

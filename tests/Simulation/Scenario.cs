@@ -10,7 +10,9 @@ using Simulation.World;
 namespace Simulation;
 
 /// <summary>What one seed came to.</summary>
-internal sealed record Outcome(ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, double UnreadMsMax, int Cleanings, SimTrace Trace);
+internal sealed record Outcome(
+    ulong Seed, string? Failure, ulong Hash, long Steps, int Acknowledged, int Read, int LostWithAcks1, double UnreadMsMax, int Cleanings,
+    SimTrace Trace);
 
 /// <summary>One seed: a cluster is made, clients work, faults come, all is healed, and what is there is compared with what must
 /// be. Not thread-safe.</summary>
