@@ -46,7 +46,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 continue;
             }
             Read(source, leader.Epoch, data);
-            await RestAsync(World.Between(1, 60 * _calm));
+            await RestAsync(World.Between(1, 60 * (history.HealthySinceMs >= 0 ? 1 : _calm)));   // in the end it catches up
         }
     }
 

@@ -90,7 +90,6 @@ internal sealed class SimCluster
         ["log.cleaner.dedupe.buffer.size"] = "1048576",
         ["log.cleaner.io.buffer.size"] = "65536",
         ["log.cleaner.min.cleanable.ratio"] = "0.1",
-        ["offsets.topic.segment.bytes"] = "8192",
         ["offsets.topic.num.partitions"] = "2",
         ["offsets.topic.replication.factor"] = "3",
         ["replica.lag.time.max.ms"] = "4000",
