@@ -16,10 +16,11 @@ public sealed class JoiningBrokerTests
     [InlineData("3.9", true)]
     [InlineData("3.9", false)]
     [InlineData("2.8", true)]
+    [InlineData("2.8", false)]
     public async Task RealBroker_InOurCluster_FollowsLeadsAndLeaves(string version, bool onServedTree)
     {
         JavaToolTests.Tools();
-        await using ZooKeeperProcess? zooKeeper = onServedTree ? null : await ZooKeeperProcess.StartAsync();
+        await using ZooKeeperProcess? zooKeeper = onServedTree ? null : await ZooKeeperProcess.StartAsync(version);
         string connect = zooKeeper?.Address ?? $"127.0.0.1:{FreePorts.InARow(1)}";
         await using HostProcess ours = await HostProcess.StartAsync(
             brokers: 2, arguments: onServedTree ? ["--zookeeper-port", connect.Split(':')[1]] : ["--override", $"zookeeper.connect={connect}"]);
@@ -54,7 +55,7 @@ public sealed class JoiningBrokerTests
             broker => broker == Real ? real.Port : ours.Port + broker, acknowledged, said, Topic, partitions: 2);
         foreach (int partition in (int[])[0, 1])
         {
-            AssertSameFiles(
+            SegmentFiles.AssertSame(
                 real.PartitionDirectory($"{Topic}-{partition}"), Path.Combine(ours.DataDirectory, $"broker-{partition}", $"{Topic}-{partition}"));
         }
         await MoveAsync(to, (0, "0,1"), (1, "1,0"));
@@ -105,18 +106,6 @@ public sealed class JoiningBrokerTests
         }
         while (response.ErrorCode == ErrorCode.CoordinatorLoadInProgress);
         Assert.Equal(ErrorCode.None, response.ErrorCode);
-    }
-
-    private static void AssertSameFiles(string real, string ours)
-    {
-        static string[] Segments(string directory) =>
-            [.. Directory.GetFiles(directory, "*.log").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
-        Assert.Equal(Segments(real), Segments(ours));
-        foreach (string segment in Segments(real))
-        {
-            byte[] bytes = File.ReadAllBytes(Path.Combine(real, segment));
-            Assert.True(bytes.AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(ours, segment))), $"{real} and {ours} differ in {segment}");
-        }
     }
 
     private static Task<KafkaConnection> ConnectAsync(int port) =>

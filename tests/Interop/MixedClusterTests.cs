@@ -14,7 +14,7 @@ public sealed class MixedClusterTests
     [InlineData("2.8")]
     public async Task Broker_AmongRealOnes_TakesPartitionsOver_LeadsThem_AndGivesThemBack(string version)
     {
-        await using ZooKeeperProcess zookeeper = await ZooKeeperProcess.StartAsync();
+        await using ZooKeeperProcess zookeeper = await ZooKeeperProcess.StartAsync(version);
         string connect = $"{zookeeper.Address}/mixed";
         await using KafkaProcess first = await KafkaProcess.StartAsync(version, 1, connect);
         await using KafkaProcess second = await KafkaProcess.StartAsync(version, 2, connect);
@@ -36,10 +36,12 @@ public sealed class MixedClusterTests
         await first.StartAgainAsync();
         await InSyncAsync(second.Bootstrap, replicas: 2);
 
-        // And back to the real ones.
-        await ReassignAsync(second.Bootstrap, "[1,2]", "[2,1]");
+        // What each has is what the others have, once nobody writes; then back to the real ones.
         (List<(int Partition, long Number, long Offset)> acknowledged, string said) = await producer.EndAsync();
         Assert.True(acknowledged.Count > 1_000, said);
+        SegmentFiles.AssertSame(first.PartitionDirectory($"{Topic}-0"), Path.Combine(ours.DataDirectory, $"broker-{Ours}", $"{Topic}-0"));
+        SegmentFiles.AssertSame(second.PartitionDirectory($"{Topic}-1"), Path.Combine(ours.DataDirectory, $"broker-{Ours}", $"{Topic}-1"));
+        await ReassignAsync(second.Bootstrap, "[1,2]", "[2,1]");
         await Chaos.VerifyAsync(
             broker => broker == 0 ? first.Port : broker == 1 ? first.Port : broker == 2 ? second.Port : ours.Port,
             acknowledged, said, Topic, partitions: 2);
