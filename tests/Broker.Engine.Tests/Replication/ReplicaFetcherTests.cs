@@ -212,6 +212,40 @@ public sealed class ReplicaFetcherTests : IDisposable
     }
 
     [Fact]
+    public void OnFetched_AnswerThatIsNotTaken_BeginsAnotherSession_ThatTellsTheHighWatermarkAgain()
+    {
+        Start("1:10");
+        Round(sessionId: 5);
+        _fetcher.Next(12);
+        _fetcher.Remove(_follower.Partition);
+        _fetcher.Add(_follower.Partition, 3);
+        _fetcher.OnFetched(Answer(d => d.HighWatermark = 10, sessionId: 5));
+
+        Assert.Equal(FetcherStep.Fetch, _fetcher.Next(12));
+        Assert.Equal((5, 0), (_fetcher.Fetch.SessionId, _fetcher.Fetch.SessionEpoch));
+        Assert.Single(_fetcher.Fetch.Topics);
+        _fetcher.OnFetched(Answer(d => d.HighWatermark = 10, sessionId: 6));
+        Assert.Equal(10, _follower.Partition.HighWatermark);
+        _fetcher.Next(12);
+        Assert.Equal((6, 1), (_fetcher.Fetch.SessionId, _fetcher.Fetch.SessionEpoch));
+    }
+
+    [Fact]
+    public void Next_PartitionBackFromAPause_IsNotForgottenByTheRequestThatNamesIt()
+    {
+        Start("1:10");
+        Round(sessionId: 5);
+        _fetcher.Next(12);
+        _fetcher.OnFetched(Answer(d => d.ErrorCode = ErrorCode.NotLeaderOrFollower, sessionId: 5));
+        Assert.Equal(FetcherStep.Idle, _fetcher.Next(12));
+        _time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal(FetcherStep.Fetch, _fetcher.Next(12));
+        Assert.Single(_fetcher.Fetch.Topics);
+        Assert.Empty(_fetcher.Fetch.ForgottenTopicsData);
+    }
+
+    [Fact]
     public void OnFetched_LastBatchCut_IsAppendedWithTheNextFetch()
     {
         Start("1:8");

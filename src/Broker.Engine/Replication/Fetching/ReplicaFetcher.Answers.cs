@@ -22,6 +22,10 @@ internal sealed partial class ReplicaFetcher
                     {
                         Take(one, data);
                     }
+                    else
+                    {
+                        _unheard = true;
+                    }
                 }
             }
         }
@@ -42,6 +46,7 @@ internal sealed partial class ReplicaFetcher
             }
             else if (data.DivergingEpoch is { } diverging)
             {
+                _unheard = true;   // its high watermark may not be taken before it is known where the logs part
                 Cut(one, diverging.Epoch, diverging.EndOffset);
             }
             else
@@ -59,6 +64,7 @@ internal sealed partial class ReplicaFetcher
     {
         if (one.AskedOffset != one.FetchOffset)
         {
+            _unheard = true;
             return;
         }
         FollowerAppend appended = one.Partition.AppendAsFollower(data.Records.Memory.Span, data.HighWatermark, data.LogStartOffset);

@@ -19,9 +19,21 @@ internal sealed partial class ReplicaFetcher
     private int _nextEpoch;
     private bool _sessionById;
 
+    /// <summary>The session that the next full fetch ends, 0 for none.</summary>
+    private int _replacedSessionId;
+
+    /// <summary>
+    /// Something of an answer was not taken in. A leader tells a high watermark once a session, as it answers, and not again when
+    /// the partition comes back with another epoch (Kafka: CachedPartition.maybeUpdateResponseData): without a new session it
+    /// would stay unknown here until it moves.
+    /// </summary>
+    private bool _unheard;
+
     /// <summary>The next fetch names everything.</summary>
     private void EndSession()
     {
+        _unheard = false;
+        _replacedSessionId = 0;
         _sessionId = 0;
         _nextEpoch = 0;
         _forgotten.Clear();
@@ -43,7 +55,7 @@ internal sealed partial class ReplicaFetcher
     /// <summary>A partition that comes back before the session heard that it went is still there, with other offsets.</summary>
     private void Reclaim(FetchedPartition one)
     {
-        if (_forgotten.Remove((one.Partition.Topic, one.Partition.Index)))
+        if (_forgotten.Count > 0 && _forgotten.Remove((one.Partition.Topic, one.Partition.Index)))
         {
             one.IsInSession = true;
             one.SentOffset = -1;
@@ -53,6 +65,12 @@ internal sealed partial class ReplicaFetcher
     private bool TryBuildFetch(short versionMax, long now)
     {
         Sort();
+        if (_unheard)
+        {
+            int replaced = _sessionId;
+            EndSession();
+            _replacedSessionId = replaced;
+        }
         bool allHaveIds = true;
         bool exceeded = Quota?.IsExceeded ?? false;
         long waitMs = _options.WaitMaxMs;
@@ -63,6 +81,10 @@ internal sealed partial class ReplicaFetcher
             if (one.Stage == FetchStage.Fetching && one.DelayedUntilMs <= now && !throttled)
             {
                 _asked.Add(one);
+                if (!one.IsInSession)
+                {
+                    Reclaim(one);   // a request that names it and forgets it too would forget it
+                }
                 allHaveIds &= one.Partition.Topic.Id != Guid.Empty;
             }
             else
@@ -116,7 +138,7 @@ internal sealed partial class ReplicaFetcher
         Fetch.MaxWaitMs = waitMs;
         Fetch.MinBytes = _options.BytesMin;
         Fetch.MaxBytes = _options.ResponseBytesMax;
-        Fetch.SessionId = _sessionId;
+        Fetch.SessionId = _sessionId != 0 ? _sessionId : _replacedSessionId;
         Fetch.SessionEpoch = _nextEpoch;
         Fetch.Topics.Clear();
         Fetch.ForgottenTopicsData.Clear();
@@ -186,6 +208,7 @@ internal sealed partial class ReplicaFetcher
         {
             if (_sessionId == 0)
             {
+                _replacedSessionId = 0;
                 _sessionId = response.SessionId;   // 0: the leader keeps none for us
                 _nextEpoch = response.SessionId == 0 ? 0 : 1;
             }
