@@ -130,6 +130,8 @@ public sealed class HostedCluster : IAsyncDisposable
             var options = new TreeServerOptions(new IPEndPoint(address, port))
             {
                 ConnectionsPerAddressMax = config.Int("zookeeper.server.max.client.cnxns"),
+                SuperDigest = config.Text("zookeeper.server.super.digest"),
+                Words = [.. config.List("zookeeper.server.4lw.commands.whitelist")],
             };
             _served = new TreeServer(embedded, options, _time, logger);
             _served.Start();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Broker.Client;
 using Broker.Protocol.Messages;
 
@@ -51,6 +52,7 @@ public sealed class JoiningBrokerTests
 
         (List<(int Partition, long Number, long Offset)> acknowledged, string said) = await producer.EndAsync();
         Assert.True(acknowledged.Count > 1_000, said);
+        await HighWatermarksAsync(ours.Http);
         await Chaos.VerifyAsync(
             broker => broker == Real ? real.Port : ours.Port + broker, acknowledged, said, Topic, partitions: 2);
         foreach (int partition in (int[])[0, 1])
@@ -60,6 +62,23 @@ public sealed class JoiningBrokerTests
         }
         await MoveAsync(to, (0, "0,1"), (1, "1,0"));
         await LeadersAsync(ours.Port, 0, 1);
+    }
+
+    /// <summary>Our replicas know how far all is replicated, led by whom they may be, though nothing is appended any more.</summary>
+    private static async Task HighWatermarksAsync(Uri address)
+    {
+        using var http = new HttpClient { BaseAddress = address };
+        long end = Environment.TickCount64 + 10_000;
+        JsonElement[] behind;
+        do
+        {
+            JsonElement page = await Rest.GetAsync(http, $"/api/v1/topics/{Topic}/replicas");
+            behind = [.. page.GetProperty("items").EnumerateArray().SelectMany(p => p.GetProperty("replicas").EnumerateArray())
+                .Where(r => r.GetProperty("brokerId").GetInt32() != Real
+                    && r.GetProperty("highWatermark").GetInt64() != r.GetProperty("logEndOffset").GetInt64())];
+            Assert.True(behind.Length == 0 || Environment.TickCount64 < end, string.Join('\n', behind));
+        }
+        while (behind.Length > 0);
     }
 
     private static async Task MoveAsync(string[] to, params (int Partition, string Replicas)[] partitions)

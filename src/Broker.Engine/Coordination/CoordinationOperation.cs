@@ -9,6 +9,9 @@ internal enum CreateMode
     /// <summary>The name given is followed by ten digits: how many children its parent has had.</summary>
     PersistentSequential,
     EphemeralSequential,
+
+    /// <summary>Persistent, and deleted some time after its last child went.</summary>
+    Container,
 }
 
 /// <summary>What one operation of a multi does.</summary>
@@ -20,6 +23,9 @@ internal enum OperationKind
 
     /// <summary>Stands only if the node exists and has the version.</summary>
     Check,
+
+    /// <summary>Sets the access list; the version is that list's.</summary>
+    SetAccess,
 }
 
 /// <summary>One operation of a multi. Versions of -1 match any. Immutable.</summary>
@@ -28,6 +34,9 @@ internal readonly record struct CoordinationOperation(
 {
     /// <summary>Matches any version.</summary>
     public const int AnyVersion = -1;
+
+    /// <summary>The access list to set or to create the node with: null is open to all, an empty one is refused.</summary>
+    public AccessEntry[]? Access { get; init; }
 
     public static CoordinationOperation Create(
         string path, ReadOnlyMemory<byte> data, CreateMode mode = CreateMode.Persistent) =>
@@ -38,6 +47,9 @@ internal readonly record struct CoordinationOperation(
 
     public static CoordinationOperation Delete(string path, int version = AnyVersion) =>
         new(OperationKind.Delete, path, default, CreateMode.Persistent, version);
+
+    public static CoordinationOperation SetAccess(string path, AccessEntry[]? access, int version = AnyVersion) =>
+        new(OperationKind.SetAccess, path, default, CreateMode.Persistent, version) { Access = access };
 
     public static CoordinationOperation Check(string path, int version) =>
         new(OperationKind.Check, path, default, CreateMode.Persistent, version);

@@ -30,6 +30,9 @@ internal enum CoordinationError
 
     /// <summary>An operation of a multi that was not reached because an earlier one failed.</summary>
     NotReached,
+
+    /// <summary>The access list is none, or names nobody whom the store knows.</summary>
+    InvalidAccess,
 }
 
 /// <summary>What a node is like, as ZooKeeper's Stat has it.</summary>
@@ -43,6 +46,7 @@ internal enum CoordinationError
 /// <param name="EphemeralOwner">Session that the node ends with, 0 for a persistent node.</param>
 /// <param name="DataLength">Bytes of data.</param>
 /// <param name="ChildCount">Children.</param>
+/// <param name="AccessVersion">Changes of the access list since creation.</param>
 internal readonly record struct NodeStat(
     long Czxid,
     long Mzxid,
@@ -53,7 +57,8 @@ internal readonly record struct NodeStat(
     int ChildVersion,
     long EphemeralOwner,
     int DataLength,
-    int ChildCount);
+    int ChildCount,
+    int AccessVersion = 0);
 
 /// <summary>Answer to create: the path as created (with its number, when sequential) and its stat.</summary>
 internal readonly record struct CreateResult(CoordinationError Error, string Path, NodeStat Stat);

@@ -8,6 +8,12 @@ internal static class NodePath
 
     public const string Root = "/";
 
+    /// <summary>The node of its own configuration that a ZooKeeper has; anybody may read it.</summary>
+    public const string OwnConfig = "/zookeeper/config";
+
+    /// <summary>The nodes that every ZooKeeper has. They cannot be deleted.</summary>
+    public static readonly string[] OwnNodes = ["/zookeeper", "/zookeeper/quota", OwnConfig];
+
     /// <summary>True if the path starts with a slash, does not end with one, and has no empty, <c>.</c> or <c>..</c>
     /// name and no control character.</summary>
     public static bool IsValid(string? path)

@@ -3,6 +3,7 @@ using Broker.Engine.Coordination;
 using Broker.Engine.Coordination.Embedded;
 using Broker.Engine.Tests.Storage;
 using Broker.Engine.Timing;
+using Broker.Protocol.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -64,7 +65,7 @@ public sealed class JournalTests
     {
         await using ICoordinationSession session = await store.OpenSessionAsync(TimeSpan.FromMinutes(1), s_none);
         var text = new StringBuilder();
-        foreach (string name in (await session.GetChildrenAsync("/", s_none)).Children)
+        foreach (string name in (await session.GetChildrenAsync("/", s_none)).Children.Where(n => n != "zookeeper"))
         {
             GetResult node = await session.GetAsync("/" + name, s_none);
             text.Append(name).Append('=').Append(Encoding.UTF8.GetString(node.Data.Span)).Append('@').Append(node.Stat.Version).Append(' ');
@@ -194,5 +195,33 @@ public sealed class JournalTests
         Assert.Equal(CoordinationError.None, result.Error);
         await using EmbeddedStore again = Open(_disk.Crash());
         Assert.Equal("x=persistent now@0 ", await DumpAsync(again));
+    }
+
+    [Fact]
+    public async Task Open_SnapshotOfBeforeAccessLists_IsReadAndItsNodesAreOpen()
+    {
+        var writer = new KafkaWriter(256);
+        writer.WriteInt64(0x57484C5354524545);
+        var body = new KafkaWriter(256);
+        body.WriteInt64(7);   // zxid
+        body.WriteInt32(0);   // epoch
+        body.WriteInt32(2);
+        foreach (string path in (string[])["/", "/old"])
+        {
+            body.WriteBytes(Bytes(path), flexible: false);
+            body.WriteBytes(Bytes(path == "/" ? "" : "kept"), flexible: false);
+            Array.ForEach<long>([1, 2, 3, 4, 5], body.WriteInt64);
+            body.WriteInt32(path == "/" ? 0 : 6);
+            body.WriteInt32(path == "/" ? 1 : 0);
+        }
+        writer.WriteInt32(body.Position);
+        writer.WriteInt32((int)Crc32C.Compute(body.WrittenSpan));
+        _disk["/c/snapshot"] = [.. writer.WrittenSpan, .. body.WrittenSpan];
+
+        await using EmbeddedStore store = Open(_disk);
+
+        Assert.Equal("old=kept@6 ", await DumpAsync(store));
+        Assert.Null(store.AccessOf("/old"));
+        Assert.Equal(5, store.CountBelow("/") + 1);
     }
 }

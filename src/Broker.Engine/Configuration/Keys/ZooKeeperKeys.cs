@@ -11,9 +11,11 @@ internal static class ZooKeeperKeys
         - zookeeper.metadata.migration.enable | Boolean | false | High | R |  |  | there is no KRaft to migrate to
         - zookeeper.metadata.migration.min.batch.size | Int | 200 | Medium | R | >=1 |  | there is no KRaft to migrate to
         + zookeeper.sasl.client.jaas.config | Password | ~ | Medium | R |  |  | Name and password for ZooKeeper, as a line of JAAS: org.apache.zookeeper.server.auth.DigestLoginModule required username="..." password="...";
+        + zookeeper.server.4lw.commands.whitelist | List | ruok,srvr,stat,mntr,conf,cons,dump,envi,isro,wchs | Low | R |  |  | Words of four letters that the served tree answers; * for all.
         + zookeeper.server.host | String | 127.0.0.1 | Medium | R | nonempty |  | Address on which the host's own tree is served by ZooKeeper's protocol.
         + zookeeper.server.max.client.cnxns | Int | 60 | Low | R | >=0 |  | Connections to the served tree from one address; 0 without limit.
         + zookeeper.server.port | Int | -1 | Medium | R | -1..65535 |  | Port on which the host's own tree is served by ZooKeeper's protocol; -1 for none.
+        + zookeeper.server.super.digest | Password | ~ | Low | R |  |  | user:digest of who may do everything on the served tree, whatever the access lists say, as ZooKeeper's zookeeper.DigestAuthenticationProvider.superDigest.
         + zookeeper.session.timeout.ms | Int | 18000 | High | R | >=1 |  | Milliseconds after which a broker that is not heard of loses its registration.
         + zookeeper.set.acl | Boolean | false | High | R |  |  | Whether nodes in ZooKeeper are made so that only the brokers' own user may change them.
         - zookeeper.ssl.cipher.suites | List | ~ | Low | R |  |  | the system's TLS chooses them

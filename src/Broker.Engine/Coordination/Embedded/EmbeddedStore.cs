@@ -53,7 +53,10 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
     }
 
     /// <summary>Carries operations out as one transaction.</summary>
-    internal MultiResult Execute(EmbeddedSession session, IReadOnlyList<CoordinationOperation> operations)
+    /// <param name="session">Who asks.</param>
+    /// <param name="operations">What.</param>
+    /// <param name="guard">Holds access lists against who asks; the host's own brokers, who have none, may do everything.</param>
+    internal MultiResult Execute(EmbeddedSession session, IReadOnlyList<CoordinationOperation> operations, AccessGuard? guard = null)
     {
         lock (_lock)
         {
@@ -63,7 +66,7 @@ internal sealed partial class EmbeddedStore : ICoordinationStore
             }
             session.HeardMs = _clock.NowMs;
             var changes = new List<Change>(operations.Count);
-            CoordinationError error = _pending.TryAccept(session.Id, operations, changes, out int failed);
+            CoordinationError error = _pending.TryAccept(session.Id, operations, changes, out int failed, guard);
             if (error != CoordinationError.None)
             {
                 _pending.Clear();

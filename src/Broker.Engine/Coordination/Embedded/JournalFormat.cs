@@ -7,13 +7,16 @@ namespace Broker.Engine.Coordination.Embedded;
 /// <summary>
 /// The bytes of the journal and the snapshot. A journal is a run of entries: length (4), CRC-32C of what follows (4), zxid
 /// (8), time (8), count of changes (4), changes. A snapshot is a magic (8), then one entry of the same frame that holds zxid,
-/// epoch and all persistent nodes. All numbers big-endian. Ephemeral nodes and sessions are not stored: they end with the
+/// epoch and all persistent nodes. A change is its kind (1), path and data, with an access list after those that give one; before
+/// there were access lists, snapshots had another magic and nodes without what their last three fields hold. All numbers big-endian. Ephemeral nodes and sessions are not stored: they end with the
 /// host. Stateless.
 /// </summary>
 internal static class JournalFormat
 {
     private const int FrameBytes = 8;
-    private const long SnapshotMagic = 0x57484C5354524545;   // "WHLSTREE"
+    private const long SnapshotMagic = 0x57484C5354524532;   // "WHLSTRE2"
+    private const long OpenSnapshotMagic = 0x57484C5354524545;   // "WHLSTREE", without access lists
+    private const int AccessBytesMin = 3 * sizeof(int);
 
     /// <summary>Appends a transaction's stored changes.</summary>
     public static void WriteTransaction(KafkaWriter writer, Transaction transaction)
@@ -30,17 +33,82 @@ internal static class JournalFormat
                 continue;
             }
             count++;
-            writer.WriteInt8((sbyte)change.Kind);
-            writer.WriteBytes(Encoding.UTF8.GetBytes(change.Path), flexible: false);
-            writer.WriteBytes(change.Data, flexible: false);
+            WriteChange(writer, change);
         }
         writer.PatchInt32(countAt, count);
         EndFrame(writer, frame);
     }
 
+    private static void WriteChange(KafkaWriter writer, in Change change)
+    {
+        bool isPlain = change is { Access: null, IsContainer: false };
+        ChangeKind kind = change.Kind == ChangeKind.Create && !isPlain ? ChangeKind.CreateWith : change.Kind;
+        writer.WriteInt8((sbyte)kind);
+        writer.WriteBytes(Encoding.UTF8.GetBytes(change.Path), flexible: false);
+        WriteData(writer, change.Data);
+        if (kind is ChangeKind.CreateWith or ChangeKind.SetAccess)
+        {
+            writer.WriteInt8(change.IsContainer ? (sbyte)1 : (sbyte)0);
+            WriteAccess(writer, change.Access);
+        }
+    }
+
+    private static Change ReadChange(ref KafkaReader reader)
+    {
+        var kind = (ChangeKind)reader.ReadInt8();
+        string path = ReadText(ref reader, "path");
+        ReadOnlyMemory<byte> data = ReadData(ref reader);
+        if (kind is not (ChangeKind.CreateWith or ChangeKind.SetAccess))
+        {
+            return new Change(kind, path, data, 0);
+        }
+        bool isContainer = reader.ReadInt8() != 0;
+        return new Change(kind == ChangeKind.CreateWith ? ChangeKind.Create : kind, path, data, 0)
+        {
+            IsContainer = isContainer,
+            Access = ReadAccess(ref reader),
+        };
+    }
+
+    /// <summary>Most nodes without bytes have no data, which is stored as bytes of length 0; data of length 0 is stored as none.</summary>
+    private static void WriteData(KafkaWriter writer, ReadOnlyMemory<byte> data) =>
+        writer.WriteBytes(data.IsEmpty && !data.Equals(default) ? (ReadOnlyMemory<byte>?)null : data, flexible: false);
+
+    private static ReadOnlyMemory<byte> ReadData(ref KafkaReader reader) =>
+        reader.ReadNullableBytes(flexible: false) is not { } data ? Array.Empty<byte>() : data.IsEmpty ? default : data.ToArray();
+
+    private static void WriteAccess(KafkaWriter writer, AccessEntry[]? access)
+    {
+        writer.WriteInt32(access?.Length ?? -1);
+        foreach (AccessEntry entry in access ?? [])
+        {
+            writer.WriteInt32(entry.Permissions);
+            writer.WriteBytes(Encoding.UTF8.GetBytes(entry.Scheme), flexible: false);
+            writer.WriteBytes(Encoding.UTF8.GetBytes(entry.Id), flexible: false);
+        }
+    }
+
+    private static AccessEntry[]? ReadAccess(ref KafkaReader reader)
+    {
+        int count = reader.ReadInt32();
+        if (count < 0)
+        {
+            return null;
+        }
+        var access = new AccessEntry[Math.Min(count, reader.Remaining / AccessBytesMin)];
+        for (int i = 0; i < access.Length; i++)
+        {
+            access[i] = new AccessEntry(reader.ReadInt32(), ReadText(ref reader, "scheme"), ReadText(ref reader, "id"));
+        }
+        return access;
+    }
+
+    private static string ReadText(ref KafkaReader reader, string what) =>
+        Encoding.UTF8.GetString(reader.ReadBytes(flexible: false, what).Span);
+
     /// <summary>Whether a change outlives the host: a persistent node's.</summary>
     public static bool IsStored(in Change change) => change.SessionId == 0
-        && change.Kind is ChangeKind.Create or ChangeKind.Set or ChangeKind.Delete;
+        && change.Kind is ChangeKind.Create or ChangeKind.Set or ChangeKind.Delete or ChangeKind.SetAccess;
 
     /// <summary>Reads the transactions of a journal up to the one that is torn: only the last can be, which was never
     /// answered.</summary>
@@ -60,9 +128,7 @@ internal static class JournalFormat
             var changes = new List<Change>();
             for (int i = reader.ReadInt32(); i > 0; i--)
             {
-                var kind = (ChangeKind)reader.ReadInt8();
-                string path = Encoding.UTF8.GetString(reader.ReadBytes(flexible: false, "path").Span);
-                changes.Add(new Change(kind, path, reader.ReadBytes(flexible: false, "data").ToArray(), 0));
+                changes.Add(ReadChange(ref reader));
             }
             replay(new Transaction(zxid, time, changes));
             at += FrameBytes + body.Count;
@@ -102,7 +168,7 @@ internal static class JournalFormat
         foreach (Node node in nodes)
         {
             writer.WriteBytes(Encoding.UTF8.GetBytes(node.Path), flexible: false);
-            writer.WriteBytes(node.Data, flexible: false);
+            WriteData(writer, node.Data);
             writer.WriteInt64(node.Czxid);
             writer.WriteInt64(node.Mzxid);
             writer.WriteInt64(node.Pzxid);
@@ -110,6 +176,9 @@ internal static class JournalFormat
             writer.WriteInt64(node.MtimeMs);
             writer.WriteInt32(node.Version);
             writer.WriteInt32(node.ChildrenCreated);
+            writer.WriteInt32(node.AccessVersion);
+            writer.WriteInt8(node.IsContainer ? (sbyte)1 : (sbyte)0);
+            WriteAccess(writer, node.Access);
         }
         EndFrame(writer, frame);
     }
@@ -118,8 +187,8 @@ internal static class JournalFormat
     /// <exception cref="CoordinationStoreException">It is damaged.</exception>
     public static int ReadSnapshot(ArraySegment<byte> bytes, NodeTree tree)
     {
-        if (bytes.Count < sizeof(long) || BinaryPrimitives.ReadInt64BigEndian(bytes) != SnapshotMagic
-            || !TryReadFrame(bytes[sizeof(long)..], out ArraySegment<byte> body))
+        long magic = bytes.Count < sizeof(long) ? 0 : BinaryPrimitives.ReadInt64BigEndian(bytes);
+        if (magic is not (SnapshotMagic or OpenSnapshotMagic) || !TryReadFrame(bytes[sizeof(long)..], out ArraySegment<byte> body))
         {
             throw new CoordinationStoreException("the snapshot of the cluster's state is damaged");
         }
@@ -128,10 +197,11 @@ internal static class JournalFormat
         int epoch = reader.ReadInt32();
         for (int i = reader.ReadInt32(); i > 0; i--)
         {
+            bool isOpen = magic == OpenSnapshotMagic;
             tree.Restore(new Node
             {
-                Path = Encoding.UTF8.GetString(reader.ReadBytes(flexible: false, "path").Span),
-                Data = reader.ReadBytes(flexible: false, "data").ToArray(),
+                Path = ReadText(ref reader, "path"),
+                Data = ReadData(ref reader),
                 Czxid = reader.ReadInt64(),
                 Mzxid = reader.ReadInt64(),
                 Pzxid = reader.ReadInt64(),
@@ -139,6 +209,9 @@ internal static class JournalFormat
                 MtimeMs = reader.ReadInt64(),
                 Version = reader.ReadInt32(),
                 ChildrenCreated = reader.ReadInt32(),
+                AccessVersion = isOpen ? 0 : reader.ReadInt32(),
+                IsContainer = !isOpen && reader.ReadInt8() != 0,
+                Access = isOpen ? null : ReadAccess(ref reader),
             });
         }
         return epoch;

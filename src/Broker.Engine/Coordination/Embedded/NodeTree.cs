@@ -6,6 +6,8 @@ namespace Broker.Engine.Coordination.Embedded;
 internal sealed class Node
 {
     public required string Path { get; init; }
+
+    /// <summary>None (the default) is another than some that is empty.</summary>
     public ReadOnlyMemory<byte> Data { get; set; }
     public long Czxid { get; init; }
     public long Mzxid { get; set; }
@@ -19,13 +21,20 @@ internal sealed class Node
     public int ChildrenCreated { get; set; }
 
     public long EphemeralOwner { get; init; }
+
+    /// <summary>The access list, null where the node is open to all.</summary>
+    public AccessEntry[]? Access { get; set; }
+    public int AccessVersion { get; set; }
+
+    /// <summary>Whether it goes once its children have gone.</summary>
+    public bool IsContainer { get; init; }
     public HashSet<string>? Children { get; set; }
 
     public int ChildCount => Children?.Count ?? 0;
 
     public NodeStat Stat => new(
         Czxid, Mzxid, Pzxid, CtimeMs, MtimeMs, Version, (ChildrenCreated * 2) - ChildCount, EphemeralOwner,
-        Data.Length, ChildCount);
+        Data.Length, ChildCount, AccessVersion);
 }
 
 /// <summary>
@@ -37,7 +46,22 @@ internal sealed class NodeTree
     private readonly Dictionary<string, Node> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<long, HashSet<string>> _ephemerals = [];
 
-    public NodeTree() => _nodes.Add(NodePath.Root, new Node { Path = NodePath.Root });
+    /// <summary>The nodes that every ZooKeeper has, and that are of no transaction.</summary>
+    public NodeTree()
+    {
+        _nodes.Add(NodePath.Root, new Node { Path = NodePath.Root });
+        foreach (string path in NodePath.OwnNodes)
+        {
+            bool isConfig = path == NodePath.OwnConfig;
+            Restore(new Node
+            {
+                Path = path,
+                Data = Array.Empty<byte>(),
+                Access = isConfig ? [new(AccessEntry.Read, AccessEntry.World, AccessEntry.Anyone)] : null,
+                AccessVersion = isConfig ? -1 : 0,
+            });
+        }
+    }
 
     /// <summary>Number of the last transaction applied.</summary>
     public long Zxid { get; private set; }
@@ -71,6 +95,11 @@ internal sealed class NodeTree
             case ChangeKind.Delete:
                 Delete(change.Path, zxid);
                 return default;
+            case ChangeKind.SetAccess:
+                Node guarded = Existing(change.Path, zxid);
+                guarded.Access = change.Access;
+                guarded.AccessVersion++;
+                return guarded.Stat;
             default:
                 return Find(change.Path)?.Stat ?? default;
         }
@@ -82,9 +111,10 @@ internal sealed class NodeTree
     /// <summary>Puts a node of a snapshot into the tree. Parents come first.</summary>
     public void Restore(Node node)
     {
-        if (node.Path == NodePath.Root)
+        if (_nodes.TryGetValue(node.Path, out Node? own))
         {
-            _nodes[NodePath.Root] = node;
+            node.Children = own.Children;   // one that every tree has
+            _nodes[node.Path] = node;
             return;
         }
         Node parent = Existing(NodePath.Parent(node.Path), Zxid);
@@ -106,6 +136,8 @@ internal sealed class NodeTree
             CtimeMs = timeMs,
             MtimeMs = timeMs,
             EphemeralOwner = change.SessionId,
+            Access = change.Access,
+            IsContainer = change.IsContainer,
         };
         if (!_nodes.TryAdd(change.Path, node))
         {

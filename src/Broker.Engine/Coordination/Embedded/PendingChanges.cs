@@ -9,6 +9,7 @@ internal sealed class PendingChanges(NodeTree tree)
 {
     private readonly Dictionary<string, PendingNode> _nodes = new(StringComparer.Ordinal);
     private readonly List<(string Path, PendingNode? Before)> _undo = [];
+    private AccessGuard? _guard;
 
     /// <summary>Forgets everything: it was applied to the tree.</summary>
     public void Clear() => _nodes.Clear();
@@ -18,10 +19,12 @@ internal sealed class PendingChanges(NodeTree tree)
     /// <param name="operations">What it asks.</param>
     /// <param name="changes">Gets one change an operation.</param>
     /// <param name="failedIndex">The operation that stood in the way, -1 if none.</param>
+    /// <param name="guard">Holds the access lists against the session, or null for one that may do everything.</param>
     public CoordinationError TryAccept(
-        long sessionId, IReadOnlyList<CoordinationOperation> operations, List<Change> changes, out int failedIndex)
+        long sessionId, IReadOnlyList<CoordinationOperation> operations, List<Change> changes, out int failedIndex, AccessGuard? guard = null)
     {
         _undo.Clear();
+        _guard = guard;
         for (int i = 0; i < operations.Count; i++)
         {
             CoordinationError error = Accept(sessionId, operations[i], changes);
@@ -41,6 +44,7 @@ internal sealed class PendingChanges(NodeTree tree)
     public void AcceptClose(long sessionId, List<Change> changes)
     {
         _undo.Clear();
+        _guard = null;
         var paths = new SortedSet<string>(tree.EphemeralsOf(sessionId), StringComparer.Ordinal);
         foreach ((string path, PendingNode node) in _nodes)
         {
@@ -74,17 +78,36 @@ internal sealed class PendingChanges(NodeTree tree)
                 return Delete(operation, changes);
             case OperationKind.Set:
                 PendingNode node = Find(operation.Path);
-                CoordinationError error = CheckVersion(node, operation.Version);
+                CoordinationError error = Check(node, node, AccessEntry.Write, node.Version, operation.Version);
                 if (error == CoordinationError.None)
                 {
                     Put(operation.Path, node with { Version = node.Version + 1 });
                     changes.Add(new Change(ChangeKind.Set, operation.Path, operation.Data, node.EphemeralOwner));
                 }
                 return error;
+            case OperationKind.SetAccess:
+                return SetAccess(operation, changes);
             default:
                 changes.Add(new Change(ChangeKind.None, operation.Path, default, 0));
-                return CheckVersion(Find(operation.Path), operation.Version);
+                PendingNode seen = Find(operation.Path);
+                return Check(seen, seen, AccessEntry.Read, seen.Version, operation.Version);
         }
+    }
+
+    private CoordinationError SetAccess(in CoordinationOperation operation, List<Change> changes)
+    {
+        if (operation.Access is { Length: 0 })
+        {
+            return CoordinationError.InvalidAccess;
+        }
+        PendingNode node = Find(operation.Path);
+        CoordinationError error = Check(node, node, AccessEntry.Admin, node.AccessVersion, operation.Version);
+        if (error == CoordinationError.None)
+        {
+            Put(operation.Path, node with { Access = operation.Access, AccessVersion = node.AccessVersion + 1 });
+            changes.Add(new Change(ChangeKind.SetAccess, operation.Path, default, node.EphemeralOwner) { Access = operation.Access });
+        }
+        return error;
     }
 
     private CoordinationError Create(long sessionId, in CoordinationOperation operation, List<Change> changes)
@@ -96,11 +119,19 @@ internal sealed class PendingChanges(NodeTree tree)
         {
             return CoordinationError.BadArguments;
         }
+        if (operation.Access is { Length: 0 })
+        {
+            return CoordinationError.InvalidAccess;
+        }
         string parentPath = NodePath.Parent(operation.Path);
         PendingNode parent = Find(parentPath);
         if (!parent.Exists)
         {
             return operation.Path == NodePath.Root ? CoordinationError.NodeExists : CoordinationError.NoNode;
+        }
+        if (!Allows(parent, AccessEntry.Create))
+        {
+            return CoordinationError.NoAuth;
         }
         string path = sequential ? $"{operation.Path}{parent.ChildrenCreated:D10}" : operation.Path;
         if (Find(path).Exists)
@@ -117,19 +148,25 @@ internal sealed class PendingChanges(NodeTree tree)
             ChildCount = parent.ChildCount + 1,
             ChildrenCreated = parent.ChildrenCreated + 1,
         });
-        Put(path, new PendingNode(Exists: true, Version: 0, ChildrenCreated: 0, ChildCount: 0, EphemeralOwner: owner));
-        changes.Add(new Change(ChangeKind.Create, path, operation.Data, owner));
+        Put(path, new PendingNode(Exists: true, Version: 0, ChildrenCreated: 0, ChildCount: 0, EphemeralOwner: owner, Access: operation.Access));
+        changes.Add(new Change(ChangeKind.Create, path, operation.Data, owner)
+        {
+            Access = operation.Access,
+            IsContainer = operation.Mode == CreateMode.Container,
+        });
         return CoordinationError.None;
     }
 
     private CoordinationError Delete(in CoordinationOperation operation, List<Change> changes)
     {
-        if (operation.Path == NodePath.Root)
+        if (operation.Path == NodePath.Root || NodePath.OwnNodes.Contains(operation.Path))
         {
             return CoordinationError.BadArguments;
         }
+        string parentPath = NodePath.Parent(operation.Path);
+        PendingNode parent = Find(parentPath);
         PendingNode node = Find(operation.Path);
-        CoordinationError error = CheckVersion(node, operation.Version);
+        CoordinationError error = Check(node, parent, AccessEntry.Delete, node.Version, operation.Version);
         if (error != CoordinationError.None)
         {
             return error;
@@ -138,24 +175,23 @@ internal sealed class PendingChanges(NodeTree tree)
         {
             return CoordinationError.NotEmpty;
         }
-        string parentPath = NodePath.Parent(operation.Path);
-        PendingNode parent = Find(parentPath);
         Put(parentPath, parent with { ChildCount = parent.ChildCount - 1 });
         Put(operation.Path, default);
-        changes.Add(new Change(ChangeKind.Delete, operation.Path, default, node.EphemeralOwner));
+        changes.Add(new Change(ChangeKind.Delete, operation.Path, default, node.EphemeralOwner) { Access = node.Access });
         return CoordinationError.None;
     }
 
-    private static CoordinationError CheckVersion(in PendingNode node, int version)
-    {
-        if (!node.Exists)
-        {
-            return CoordinationError.NoNode;
-        }
-        return version == CoordinationOperation.AnyVersion || version == node.Version
-            ? CoordinationError.None
-            : CoordinationError.BadVersion;
-    }
+    /// <param name="node">What something is to be done with.</param>
+    /// <param name="guarded">Whose access list decides.</param>
+    /// <param name="permission">What is needed.</param>
+    /// <param name="version">The version that stands.</param>
+    /// <param name="expected">The version that is expected.</param>
+    private CoordinationError Check(in PendingNode node, in PendingNode guarded, int permission, int version, int expected) =>
+        !node.Exists ? CoordinationError.NoNode
+        : !Allows(guarded, permission) ? CoordinationError.NoAuth
+        : expected == CoordinationOperation.AnyVersion || expected == version ? CoordinationError.None : CoordinationError.BadVersion;
+
+    private bool Allows(in PendingNode node, int permission) => _guard?.Invoke(node.Access, permission) ?? true;
 
     private PendingNode Find(string path)
     {
@@ -164,7 +200,7 @@ internal sealed class PendingChanges(NodeTree tree)
             return pending;
         }
         return tree.Find(path) is { } node
-            ? new PendingNode(true, node.Version, node.ChildrenCreated, node.ChildCount, node.EphemeralOwner)
+            ? new PendingNode(true, node.Version, node.ChildrenCreated, node.ChildCount, node.EphemeralOwner, node.Access, node.AccessVersion)
             : default;
     }
 
@@ -191,5 +227,5 @@ internal sealed class PendingChanges(NodeTree tree)
     }
 
     private readonly record struct PendingNode(
-        bool Exists, int Version, int ChildrenCreated, int ChildCount, long EphemeralOwner);
+        bool Exists, int Version, int ChildrenCreated, int ChildCount, long EphemeralOwner, AccessEntry[]? Access = null, int AccessVersion = 0);
 }

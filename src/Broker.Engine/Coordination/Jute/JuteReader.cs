@@ -34,6 +34,13 @@ internal ref struct JuteReader(ReadOnlySpan<byte> bytes)
         return length == -1 ? default : Take(length, what);
     }
 
+    /// <summary>A node's data, copied: none, for a length of -1, is not the same as some that is empty.</summary>
+    public ReadOnlyMemory<byte> ReadData()
+    {
+        int length = ReadInt32();
+        return length == -1 ? default : Take(length, "data").ToArray();
+    }
+
     /// <summary>A string; empty for a length of -1.</summary>
     public string ReadString(string what)
     {
@@ -84,12 +91,12 @@ internal ref struct JuteReader(ReadOnlySpan<byte> bytes)
         long mtime = ReadInt64();
         int version = ReadInt32();
         int childVersion = ReadInt32();
-        _ = ReadInt32();   // the version of the access list
+        int accessVersion = ReadInt32();
         long owner = ReadInt64();
         int dataLength = ReadInt32();
         int children = ReadInt32();
         long pzxid = ReadInt64();
-        return new NodeStat(czxid, mzxid, pzxid, ctime, mtime, version, childVersion, owner, dataLength, children);
+        return new NodeStat(czxid, mzxid, pzxid, ctime, mtime, version, childVersion, owner, dataLength, children, accessVersion);
     }
 
     private ReadOnlySpan<byte> Take(int count, string what)

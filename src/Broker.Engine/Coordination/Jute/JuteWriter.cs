@@ -59,7 +59,7 @@ internal sealed class JuteWriter(int capacity = 256)
     /// <summary>Bytes as they are, without a length.</summary>
     public void WriteRaw(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Take(bytes.Length));
 
-    public void WriteStat(in NodeStat stat, int aclVersion = 0)
+    public void WriteStat(in NodeStat stat)
     {
         WriteInt64(stat.Czxid);
         WriteInt64(stat.Mzxid);
@@ -67,7 +67,7 @@ internal sealed class JuteWriter(int capacity = 256)
         WriteInt64(stat.MtimeMs);
         WriteInt32(stat.Version);
         WriteInt32(stat.ChildVersion);
-        WriteInt32(aclVersion);
+        WriteInt32(stat.AccessVersion);
         WriteInt64(stat.EphemeralOwner);
         WriteInt32(stat.DataLength);
         WriteInt32(stat.ChildCount);

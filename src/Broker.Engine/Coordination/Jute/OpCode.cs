@@ -17,6 +17,7 @@ internal enum OpCode
     Check = 13,
     Multi = 14,
     Create2 = 15,
+    Reconfig = 16,
     CheckWatches = 17,
     RemoveWatches = 18,
     CreateContainer = 19,
@@ -67,6 +68,7 @@ internal enum KeeperCode
     AuthFailed = -115,
     SessionMoved = -118,
     NoWatcher = -121,
+    ReconfigDisabled = -123,
     SessionClosedRequireSasl = -124,
     QuotaExceeded = -125,
     Throttled = -127,
@@ -113,6 +115,7 @@ internal static class KeeperCodes
         CoordinationError.BadArguments => KeeperCode.BadArguments,
         CoordinationError.NoAuth => KeeperCode.NoAuth,
         CoordinationError.NotReached => KeeperCode.RuntimeInconsistency,
+        CoordinationError.InvalidAccess => KeeperCode.InvalidAcl,
         _ => KeeperCode.SystemError,
     };
 }

@@ -100,6 +100,16 @@ internal sealed class ServedWatches(EmbeddedStore store)
         }
     }
 
+    /// <summary>Each connection that watches, with the paths.</summary>
+    public (TreeConnection Connection, string[] Paths)[] All()
+    {
+        lock (store.Gate)
+        {
+            return [.. _byConnection.Where(c => c.Value.Count > 0)
+                .Select(c => (c.Key, c.Value.Select(w => w.Item2).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray()))];
+        }
+    }
+
     /// <summary>Connections that watch, paths watched, and watches.</summary>
     public (int Connections, int Paths, int Watches) Count()
     {
@@ -118,21 +128,21 @@ internal sealed class ServedWatches(EmbeddedStore store)
         switch (change.Kind)
         {
             case ChangeKind.Create:
-                Tell(change.Path, KeeperEvent.NodeCreated, ServedWatch.Data);
-                Tell(parent, KeeperEvent.NodeChildrenChanged, ServedWatch.Children);
+                Tell(change.Path, change.Access, KeeperEvent.NodeCreated, ServedWatch.Data);
+                Tell(parent, store.AccessOf(parent), KeeperEvent.NodeChildrenChanged, ServedWatch.Children);
                 break;
             case ChangeKind.Set:
-                Tell(change.Path, KeeperEvent.NodeDataChanged, ServedWatch.Data);
+                Tell(change.Path, store.AccessOf(change.Path), KeeperEvent.NodeDataChanged, ServedWatch.Data);
                 break;
             case ChangeKind.Delete:
-                Tell(change.Path, KeeperEvent.NodeDeleted, ServedWatch.Data, ServedWatch.Children);
-                Tell(parent, KeeperEvent.NodeChildrenChanged, ServedWatch.Children);
+                Tell(change.Path, change.Access, KeeperEvent.NodeDeleted, ServedWatch.Data, ServedWatch.Children);
+                Tell(parent, store.AccessOf(parent), KeeperEvent.NodeChildrenChanged, ServedWatch.Children);
                 break;
         }
     }
 
-    /// <summary>One event for each connection, whichever of its watches it is for.</summary>
-    private void Tell(string path, KeeperEvent what, params ReadOnlySpan<ServedWatch> once)
+    /// <summary>One event for each connection that may read the node, whichever of its watches it is for.</summary>
+    private void Tell(string path, AccessEntry[]? access, KeeperEvent what, params ReadOnlySpan<ServedWatch> once)
     {
         _told.Clear();
         foreach (ServedWatch kind in once)
@@ -160,7 +170,10 @@ internal sealed class ServedWatches(EmbeddedStore store)
         }
         foreach (TreeConnection connection in _told)
         {
-            connection.SendEvent(what, path);
+            if (connection.Identity.Allows(access, AccessEntry.Read))
+            {
+                connection.SendEvent(what, path);
+            }
         }
     }
 

@@ -13,22 +13,19 @@ internal sealed partial class TreeConnection
     {
         var operations = new List<CoordinationOperation>();
         var codes = new List<OpCode>();
-        int invalid = -1;
         while (ReadMultiHeader(ref reader) is { } code)
         {
             codes.Add(code);
             switch (code)
             {
                 case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer:
-                    CoordinationOperation? create = ReadCreate(ref reader);
-                    invalid = create is null && invalid < 0 ? operations.Count : invalid;
-                    operations.Add(create ?? default);
+                    operations.Add(ReadCreate(ref reader));
                     break;
                 case OpCode.Delete:
                     operations.Add(CoordinationOperation.Delete(reader.ReadString("path"), reader.ReadInt32()));
                     break;
                 case OpCode.SetData:
-                    operations.Add(CoordinationOperation.Set(reader.ReadString("path"), reader.ReadBytes("data").ToArray(), reader.ReadInt32()));
+                    operations.Add(CoordinationOperation.Set(reader.ReadString("path"), reader.ReadData(), reader.ReadInt32()));
                     break;
                 case OpCode.Check:
                     operations.Add(CoordinationOperation.Check(reader.ReadString("path"), reader.ReadInt32()));
@@ -37,14 +34,12 @@ internal sealed partial class TreeConnection
                     throw new MalformedRequestException($"operation {code} in a multi");
             }
         }
-        MultiResult result = invalid >= 0 ? default : _server.Store.Execute(Party, operations);
+        MultiResult result = _server.Store.Execute(Party, operations, Identity.Allows);
         Answer(xid, KeeperCode.Ok, writer =>
         {
-            if (invalid >= 0 || result.Error != CoordinationError.None)
+            if (result.Error != CoordinationError.None)
             {
-                (int failed, KeeperCode code) = invalid >= 0
-                    ? (invalid, KeeperCode.InvalidAcl) : (result.FailedIndex, KeeperCodes.ToCode(result.Error));
-                WriteFailed(writer, codes.Count, failed, code);
+                WriteFailed(writer, codes.Count, result.FailedIndex, KeeperCodes.ToCode(result.Error));
             }
             else
             {
@@ -114,10 +109,10 @@ internal sealed partial class TreeConnection
                 foreach ((OpCode code, string path) in reads)
                 {
                     GetResult node = _server.Store.Get(Party, path);
-                    bool exists = node.Error == CoordinationError.None;
-                    int error = (int)KeeperCodes.ToCode(node.Error);
-                    WriteMultiHeader(writer, exists ? code : OpCode.Error, done: false, error);
-                    if (exists)
+                    bool isRead = node.Error == CoordinationError.None && MayRead(path);
+                    int error = (int)(isRead || node.Error != CoordinationError.None ? KeeperCodes.ToCode(node.Error) : KeeperCode.NoAuth);
+                    WriteMultiHeader(writer, isRead ? code : OpCode.Error, done: false, error);
+                    if (isRead)
                     {
                         WriteRead(writer, code, path, node);
                     }

@@ -7,15 +7,26 @@ namespace Broker.Engine.Coordination.Server;
 /// <summary>What each request does.</summary>
 internal sealed partial class TreeConnection
 {
-    private const int AllPermissions = 31;
-
     private EmbeddedSession Party => Session!.Session;
 
     /// <returns>False when the connection ends with it.</returns>
     private async ValueTask<bool> CarryOutAsync(ReadOnlyMemory<byte> packet)
     {
         (int xid, OpCode code, int body) = ReadHeader(packet.Span);
-        LastOp = code;
+        long began = _server.Time.GetTimestamp();
+        bool goesOn = await CarryOutAsync(xid, code, packet[body..]).ConfigureAwait(false);
+        double ms = _server.Time.GetElapsedTime(began).TotalMilliseconds;
+        Latency.Record(ms);
+        _server.OnServed(IsWrite(code), ms);
+        _last = (code, xid, _server.Store.Zxid, (long)ms, _server.Uptime);
+        return goesOn;
+    }
+
+    private static bool IsWrite(OpCode code) => code is OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.Delete
+        or OpCode.SetData or OpCode.SetAcl or OpCode.Multi or OpCode.CloseSession or OpCode.Sync;
+
+    private async ValueTask<bool> CarryOutAsync(int xid, OpCode code, ReadOnlyMemory<byte> body)
+    {
         if (_server.Store.Heartbeat(Party) != CoordinationError.None)
         {
             Answer(xid, KeeperCode.SessionExpired);
@@ -27,7 +38,7 @@ internal sealed partial class TreeConnection
             Answer(xid, KeeperCode.Ok);
             return false;
         }
-        return CarryOut(xid, code, packet[body..]);
+        return CarryOut(xid, code, body);
     }
 
     private static (int Xid, OpCode Code, int Body) ReadHeader(ReadOnlySpan<byte> packet)
@@ -45,9 +56,7 @@ internal sealed partial class TreeConnection
                 Answer(Xid.Ping, KeeperCode.Ok);
                 return true;
             case OpCode.Auth:
-                // Everybody may do everything: who says who he is gets no more and no less.
-                Answer(Xid.Auth, KeeperCode.Ok);
-                return true;
+                return Authenticate(reader);
             case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer:
                 Create(xid, code, reader);
                 return true;
@@ -56,7 +65,7 @@ internal sealed partial class TreeConnection
                 return true;
             case OpCode.SetData:
                 Write(xid, CoordinationOperation.Set(
-                    reader.ReadString("path"), reader.ReadBytes("data").ToArray(), reader.ReadInt32()), stat: true);
+                    reader.ReadString("path"), reader.ReadData(), reader.ReadInt32()), stat: true);
                 return true;
             case OpCode.Multi:
                 Multi(xid, reader);
@@ -67,8 +76,11 @@ internal sealed partial class TreeConnection
             case OpCode.Exists or OpCode.GetData or OpCode.GetChildren or OpCode.GetChildren2:
                 Read(xid, code, reader.ReadString("path"), reader.ReadBool());
                 return true;
-            case OpCode.GetAcl or OpCode.SetAcl:
-                Access(xid, code, reader);
+            case OpCode.GetAcl:
+                GetAccess(xid, reader.ReadString("path"));
+                return true;
+            case OpCode.SetAcl:
+                SetAccess(xid, reader);
                 return true;
             case OpCode.Sync:
                 string synced = reader.ReadString("path");
@@ -78,18 +90,13 @@ internal sealed partial class TreeConnection
                 Survey(xid, code, reader.ReadString("path"));
                 return true;
             case OpCode.WhoAmI:
-                Answer(xid, KeeperCode.Ok, writer =>
-                {
-                    writer.WriteInt32(1);
-                    writer.WriteString("ip");
-                    writer.WriteString(Address.ToString());
-                });
+                TellWho(xid);
                 return true;
             case OpCode.SetWatches or OpCode.SetWatches2 or OpCode.AddWatch or OpCode.CheckWatches or OpCode.RemoveWatches:
                 Watch(xid, code, reader);
                 return true;
-            case OpCode.CreateTtl or OpCode.Sasl:
-                Answer(xid, KeeperCode.Unimplemented);
+            case OpCode.CreateTtl or OpCode.Sasl or OpCode.Reconfig:
+                Answer(xid, code == OpCode.Reconfig ? KeeperCode.ReconfigDisabled : KeeperCode.Unimplemented);
                 return true;
             default:
                 Answer(xid, KeeperCode.Unimplemented);
@@ -109,12 +116,7 @@ internal sealed partial class TreeConnection
 
     private void Create(int xid, OpCode code, JuteReader reader)
     {
-        if (ReadCreate(ref reader) is not { } operation)
-        {
-            Answer(xid, KeeperCode.InvalidAcl);
-            return;
-        }
-        MultiResult result = _server.Store.Execute(Party, [operation]);
+        MultiResult result = _server.Store.Execute(Party, [ReadCreate(ref reader)], Identity.Allows);
         Answer(xid, KeeperCodes.ToCode(result.Error), result.Error != CoordinationError.None ? null : writer =>
         {
             writer.WriteString(result.Results[0].Path);
@@ -125,39 +127,27 @@ internal sealed partial class TreeConnection
         });
     }
 
-    /// <returns>Null where the access list is not one that is kept here.</returns>
     /// <exception cref="MalformedRequestException">The kind of node is none that is known here.</exception>
-    private static CoordinationOperation? ReadCreate(ref JuteReader reader)
+    private CoordinationOperation ReadCreate(ref JuteReader reader)
     {
         string path = reader.ReadString("path");
-        byte[] data = reader.ReadBytes("data").ToArray();
-        bool isOpen = ReadAccess(ref reader);
+        ReadOnlyMemory<byte> data = reader.ReadData();
+        AccessEntry[]? access = ReadAccess(ref reader);
         CreateMode mode = reader.ReadInt32() switch
         {
-            0 or 4 => CreateMode.Persistent,   // 4 is a container: here it stays when its last child goes
+            0 => CreateMode.Persistent,
             1 => CreateMode.Ephemeral,
             2 => CreateMode.PersistentSequential,
             3 => CreateMode.EphemeralSequential,
+            4 => CreateMode.Container,
             int other => throw new MalformedRequestException($"a node of kind {other}"),
         };
-        return isOpen ? CoordinationOperation.Create(path, data, mode) : null;
-    }
-
-    /// <returns>Whether the list is world:anyone alone: any other would promise a protection that is not there.</returns>
-    private static bool ReadAccess(ref JuteReader reader)
-    {
-        int count = reader.ReadCount(3 * sizeof(int), "access list");
-        bool isOpen = count > 0;
-        for (int i = 0; i < count; i++)
-        {
-            isOpen &= reader.ReadInt32() == AllPermissions & reader.ReadString("scheme") == "world" & reader.ReadString("id") == "anyone";
-        }
-        return isOpen;
+        return CoordinationOperation.Create(path, data, mode) with { Access = access };
     }
 
     private void Write(int xid, CoordinationOperation operation, bool stat)
     {
-        MultiResult result = _server.Store.Execute(Party, [operation]);
+        MultiResult result = _server.Store.Execute(Party, [operation], Identity.Allows);
         Answer(xid, KeeperCodes.ToCode(result.Error), stat && result.Error == CoordinationError.None
             ? writer => writer.WriteStat(result.Results[0].Stat) : null);
     }
@@ -169,11 +159,20 @@ internal sealed partial class TreeConnection
             GetResult node = _server.Store.Get(Party, path);
             bool exists = node.Error == CoordinationError.None;
             bool isChildren = code is OpCode.GetChildren or OpCode.GetChildren2;
+            if (exists && code != OpCode.Exists && !MayRead(path))
+            {
+                Answer(xid, KeeperCode.NoAuth);
+                return;
+            }
             if (watch && (exists || code == OpCode.Exists)
                 && !_server.Watches.Add(isChildren ? ServedWatch.Children : ServedWatch.Data, path, this))
             {
                 Answer(xid, KeeperCode.QuotaExceeded);
                 return;
+            }
+            if (code == OpCode.GetData && exists && _server.Store.QuotaFigures(path) is { } figures)
+            {
+                node = node with { Data = figures, Stat = node.Stat with { DataLength = figures.Length } };
             }
             Answer(xid, KeeperCodes.ToCode(node.Error), !exists ? null : writer => WriteRead(writer, code, path, node));
         }
@@ -187,7 +186,7 @@ internal sealed partial class TreeConnection
         }
         else if (code == OpCode.GetData)
         {
-            WriteData(writer, node.Data.Span);
+            WriteData(writer, node.Data);
         }
         if (code != OpCode.GetChildren)
         {
@@ -195,39 +194,16 @@ internal sealed partial class TreeConnection
         }
     }
 
-    /// <summary>A node without data has none, rather than none of it: as Kafka writes them.</summary>
-    private static void WriteData(JuteWriter writer, ReadOnlySpan<byte> data)
+    private static void WriteData(JuteWriter writer, ReadOnlyMemory<byte> data)
     {
-        if (data.IsEmpty)
+        if (data.Equals(default))
         {
-            writer.WriteInt32(-1);
+            writer.WriteInt32(-1);   // none, rather than none of it
         }
         else
         {
-            writer.WriteBytes(data);
+            writer.WriteBytes(data.Span);
         }
-    }
-
-    private void Access(int xid, OpCode code, JuteReader reader)
-    {
-        string path = reader.ReadString("path");
-        if (code == OpCode.SetAcl && !ReadAccess(ref reader))
-        {
-            Answer(xid, KeeperCode.InvalidAcl);
-            return;
-        }
-        GetResult node = _server.Store.Get(Party, path);
-        Answer(xid, KeeperCodes.ToCode(node.Error), node.Error != CoordinationError.None ? null : writer =>
-        {
-            if (code == OpCode.GetAcl)
-            {
-                writer.WriteInt32(1);
-                writer.WriteInt32(AllPermissions);
-                writer.WriteString("world");
-                writer.WriteString("anyone");
-            }
-            writer.WriteStat(node.Stat);
-        });
     }
 
     private void Survey(int xid, OpCode code, string path)
@@ -238,7 +214,11 @@ internal sealed partial class TreeConnection
             Answer(xid, KeeperCode.Ok, writer => writer.WriteStrings(own));
             return;
         }
-        int? below = _server.Store.CountBelow(path);
-        Answer(xid, below is null ? KeeperCode.NoNode : KeeperCode.Ok, below is { } count ? writer => writer.WriteInt32(count) : null);
+        lock (_server.Store.Gate)
+        {
+            int? below = _server.Store.CountBelow(path);
+            KeeperCode result = below is null ? KeeperCode.NoNode : MayRead(path) ? KeeperCode.Ok : KeeperCode.NoAuth;
+            Answer(xid, result, result == KeeperCode.Ok ? writer => writer.WriteInt32(below!.Value) : null);
+        }
     }
 }

@@ -24,6 +24,7 @@ internal sealed partial class TreeConnection
     private bool _closeOnceSent;
     private long _received;
     private long _sent;
+    private (OpCode Code, int Xid, long Zxid, long Ms, TimeSpan At) _last;
 
     public TreeConnection(TreeServer server, Socket socket, ILogger logger)
     {
@@ -32,6 +33,8 @@ internal sealed partial class TreeConnection
         _logger = logger;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(server.Stopping);
         Remote = (IPEndPoint)socket.RemoteEndPoint!;
+        EstablishedAt = server.Time.GetUtcNow();
+        Identity = new ServedIdentity(Address.IsIPv4MappedToIPv6 ? Address.MapToIPv4() : Address, server.Options.SuperDigest);
     }
 
     public IPEndPoint Remote { get; }
@@ -41,10 +44,24 @@ internal sealed partial class TreeConnection
     /// <summary>Its session, once it has asked for one.</summary>
     public ServedSession? Session { get; private set; }
 
-    public OpCode LastOp { get; private set; }
+    public DateTimeOffset EstablishedAt { get; }
+
+    /// <summary>The last request, its number, the tree's transaction then, how long it took, and when that was.</summary>
+    public (OpCode Code, int Xid, long Zxid, long Ms, TimeSpan At) Last => _last;
+
+    /// <summary>How long its requests took.</summary>
+    public LatencyFigures Latency { get; } = new();
 
     /// <summary>Packets received, packets sent.</summary>
     public (long Received, long Sent) Packets => (Interlocked.Read(ref _received), Interlocked.Read(ref _sent));
+
+    /// <summary>Begins to count anew, as ZooKeeper's crst has it.</summary>
+    public void ResetFigures()
+    {
+        Interlocked.Exchange(ref _received, 0);
+        Interlocked.Exchange(ref _sent, 0);
+        Latency.Reset();
+    }
 
     /// <summary>Serves until the connection ends. Never fails.</summary>
     public async Task RunAsync()
@@ -87,8 +104,11 @@ internal sealed partial class TreeConnection
             {
                 return;
             }
-            if (FourLetterWords.Answer(first, _server) is { } answer)
+            if (FourLetterWords.Word(first) is { } word)
             {
+                OnReceived(sizeof(int));
+                byte[] answer = FourLetterWords.Answer(word, _server);
+                _server.Figures.OnSent(0);
                 await stream.WriteAsync(answer, either.Token).ConfigureAwait(false);
                 return;
             }
@@ -100,8 +120,7 @@ internal sealed partial class TreeConnection
         }
         while (await packets.ReadAsync(_closing.Token).ConfigureAwait(false) is { } packet)
         {
-            _server.CountReceived();
-            Interlocked.Increment(ref _received);
+            OnReceived(packet.Length);
             if (!await CarryOutAsync(packet).ConfigureAwait(false))
             {
                 await FlushAsync().ConfigureAwait(false);
@@ -110,10 +129,16 @@ internal sealed partial class TreeConnection
         }
     }
 
+    private void OnReceived(int bytes)
+    {
+        _server.Figures.OnReceived(bytes);
+        Interlocked.Increment(ref _received);
+    }
+
     private async ValueTask<bool> OpenAsync(ReadOnlyMemory<byte> packet)
     {
-        _server.CountReceived();
-        Interlocked.Increment(ref _received);
+        OnReceived(packet.Length);
+        _server.Figures.OnHandshake();
         ConnectRequest request = ConnectRequest.Read(packet.Span);
         if (request.LastZxid > _server.Store.Zxid)
         {
@@ -150,11 +175,13 @@ internal sealed partial class TreeConnection
 
     private void Send(Action<JuteWriter> body)
     {
+        int bytes;
         lock (_lock)
         {
             int frame = _unsent.BeginFrame();
             body(_unsent);
             _unsent.EndFrame(frame);
+            bytes = _unsent.Length - frame;
             if (_unsent.Length > TreeServerOptions.UnsentBytesMax)
             {
                 LogSlow(Remote);
@@ -162,7 +189,7 @@ internal sealed partial class TreeConnection
                 Close();
             }
         }
-        _server.CountSent();
+        _server.Figures.OnSent(bytes);
         Interlocked.Increment(ref _sent);
         _wake.Writer.TryWrite(true);
     }

@@ -9,7 +9,7 @@ namespace Broker.Engine.Coordination.Server;
 
 /// <summary>
 /// Serves the host's own tree by ZooKeeper's protocol, so that what speaks to a ZooKeeper works on a host that has none: its
-/// tools, Kafka's older ones, even brokers of other kinds. Everybody may do everything, as on a ZooKeeper without access lists.
+/// tools, Kafka's older ones, even brokers of other kinds. Access lists hold for all who come this way, not for the host's own brokers.
 /// Thread-safe.
 /// </summary>
 internal sealed partial class TreeServer : IAsyncDisposable
@@ -21,8 +21,8 @@ internal sealed partial class TreeServer : IAsyncDisposable
     private readonly TcpListener _listener;
     private readonly ILogger _logger;
     private Task _accepting = Task.CompletedTask;
-    private long _received;
-    private long _sent;
+    private readonly long _startedAt;
+    private ITimer? _containers;
 
     /// <param name="store">The tree.</param>
     /// <param name="options">Where and how.</param>
@@ -35,6 +35,7 @@ internal sealed partial class TreeServer : IAsyncDisposable
         Time = time;
         _logger = logger;
         _listener = new TcpListener(options.EndPoint);
+        _startedAt = time.GetTimestamp();
         Watches = new ServedWatches(store);
     }
 
@@ -49,9 +50,10 @@ internal sealed partial class TreeServer : IAsyncDisposable
     /// <summary>Where it listens, once started.</summary>
     public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
 
-    public long Received => Interlocked.Read(ref _received);
+    public ServedFigures Figures { get; } = new();
 
-    public long Sent => Interlocked.Read(ref _sent);
+    /// <summary>How long it serves.</summary>
+    public TimeSpan Uptime => Time.GetElapsedTime(_startedAt);
 
     public CancellationToken Stopping => _stopping.Token;
 
@@ -67,6 +69,8 @@ internal sealed partial class TreeServer : IAsyncDisposable
             throw new CoordinationStoreException($"cannot serve ZooKeeper's protocol on {Options.EndPoint}: {e.Message}", e);
         }
         Store.Committed = Watches.OnChange;
+        _containers = Time.CreateTimer(
+            _ => Store.DeleteEmptyContainers(), null, TreeServerOptions.ContainerCheckPeriod, TreeServerOptions.ContainerCheckPeriod);
         _accepting = Task.Run(AcceptAsync);
         LogListening(EndPoint);
     }
@@ -87,6 +91,7 @@ internal sealed partial class TreeServer : IAsyncDisposable
                 else
                 {
                     LogTooMany(connection.Address);
+                    Figures.OnRejected();
                     socket.Dispose();
                 }
             }
@@ -121,6 +126,7 @@ internal sealed partial class TreeServer : IAsyncDisposable
         {
             _connections.Remove(connection);
         }
+        Figures.OnDropped();
     }
 
     /// <summary>The connections now.</summary>
@@ -132,9 +138,23 @@ internal sealed partial class TreeServer : IAsyncDisposable
         }
     }
 
-    public void CountReceived() => Interlocked.Increment(ref _received);
+    public void OnServed(bool isWrite, double ms)
+    {
+        Figures.All.Record(ms);
+        (isWrite ? Figures.Writes : Figures.Reads).Record(ms);
+    }
 
-    public void CountSent() => Interlocked.Increment(ref _sent);
+    /// <summary>Sessions that clients of this protocol have open.</summary>
+    public int SessionCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _sessions.Count;
+            }
+        }
+    }
 
     /// <summary>Opens a session or goes on with one.</summary>
     /// <returns>Null where the session has expired, or is not the asker's.</returns>
@@ -192,6 +212,7 @@ internal sealed partial class TreeServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        _containers?.Dispose();
         _listener.Stop();
         await _accepting.ConfigureAwait(false);
         Store.Committed = null;

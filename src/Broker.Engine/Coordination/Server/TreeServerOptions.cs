@@ -27,6 +27,18 @@ internal sealed record TreeServerOptions(IPEndPoint EndPoint)
 
     public int SessionTimeoutMsMax { get; init; } = 30 * TickMs;
 
+    /// <summary>How often containers are looked through for empty ones (ZooKeeper: znode.container.checkIntervalMs).</summary>
+    public static TimeSpan ContainerCheckPeriod { get; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The words of four letters that are answered (4lw.commands.whitelist); * for all.</summary>
+    public IReadOnlyCollection<string> Words { get; init; } = DefaultWords;
+
+    /// <summary>What is answered where nothing is said: what neither changes nor holds much.</summary>
+    public static string[] DefaultWords { get; } = ["ruok", "srvr", "stat", "mntr", "conf", "cons", "dump", "envi", "isro", "wchs"];
+
+    /// <summary>user:digest of who may do everything (zookeeper.DigestAuthenticationProvider.superDigest), or null.</summary>
+    public string? SuperDigest { get; init; }
+
     /// <summary>How long a connection may be open without having asked for a session.</summary>
     public TimeSpan HandshakeMax { get; init; } = TimeSpan.FromSeconds(10);
 }
