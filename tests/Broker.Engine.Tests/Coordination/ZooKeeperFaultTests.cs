@@ -117,6 +117,31 @@ public sealed class ZooKeeperFaultTests(ZooKeeperFixture<Kafka39> fixture) : ICl
     }
 
     [Fact]
+    public async Task Dispose_WhileTheConnectionIsAway_EndsTheSessionOnTheNext()
+    {
+        await using var wire = new CutWire(fixture.Server.Port);
+        await using ICoordinationSession other = await Keeper.Store(fixture.Server.Address + Root("leaving")).OpenSessionAsync(s_timeout, s_none);
+        ICoordinationSession session = await Keeper.Store(wire.Address + Root("leaving")).OpenSessionAsync(s_timeout, s_none);
+        await session.CreateAsync("/e", default, CreateMode.Ephemeral, s_none);
+        wire.Cut();
+        ValueTask leaving = session.DisposeAsync();
+        wire.Mend();
+        await leaving;
+        Assert.Equal(CoordinationError.NoNode, (await other.ExistsAsync("/e", s_none)).Error);
+    }
+
+    [Fact]
+    public async Task Handler_ThatFails_DoesNotKeepOthersFromHearing()
+    {
+        await using ICoordinationSession session = await Keeper.Store(fixture.Server.Address + Root("failing")).OpenSessionAsync(s_timeout, s_none);
+        var told = new TaskCompletionSource();
+        await session.WatchAsync("/a", WatchKinds.Node, _ => throw new InvalidOperationException("meant"), s_none);
+        await session.WatchAsync("/a", WatchKinds.Node, _ => told.TrySetResult(), s_none);
+        await session.CreateAsync("/a", default, CreateMode.Persistent, s_none);
+        await told.Task;
+    }
+
+    [Fact]
     public async Task Unreachable_OneClearLineAfterTheConnectionTimeout()
     {
         int nobody = FreePorts.InARow(1);

@@ -27,7 +27,10 @@ internal readonly record struct KeeperReply(ReplyKind Kind, int Code, ReadOnlyMe
 }
 
 /// <summary>One sending of a request. The server answers in the order of sending.</summary>
-internal sealed class KeeperRequest(OpCode code, ReadOnlyMemory<byte> body)
+/// <param name="code">What it asks.</param>
+/// <param name="body">What follows the header.</param>
+/// <param name="onAnswer">Called with the server's answer before anything else of the connection is taken in, its end included.</param>
+internal sealed class KeeperRequest(OpCode code, ReadOnlyMemory<byte> body, Action<KeeperReply>? onAnswer = null)
 {
     private readonly TaskCompletionSource<KeeperReply> _reply = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -40,5 +43,12 @@ internal sealed class KeeperRequest(OpCode code, ReadOnlyMemory<byte> body)
 
     public Task<KeeperReply> Reply => _reply.Task;
 
-    public void Answer(KeeperReply reply) => _reply.TrySetResult(reply);
+    public void Answer(KeeperReply reply)
+    {
+        if (reply.Kind == ReplyKind.Answered)
+        {
+            onAnswer?.Invoke(reply);
+        }
+        _reply.TrySetResult(reply);
+    }
 }

@@ -119,7 +119,7 @@ internal sealed partial class ZooKeeperSession
             link.Dispose();
             await writing.ConfigureAwait(false);
             Volatile.Write(ref _link, null);
-            if (!_stopping.IsCancellationRequested)
+            if (!IsClosing)
             {
                 LogDisconnected(Id, link.Server, reason);
             }
@@ -161,9 +161,9 @@ internal sealed partial class ZooKeeperSession
                 await _wake.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            link.Dispose();   // the reading side tells why
+            link.Dispose();   // the reading side tells why; whatever fails costs the connection, never the session
         }
     }
 
@@ -216,6 +216,10 @@ internal sealed partial class ZooKeeperSession
         catch (MalformedRequestException e)
         {
             return $"it sent what cannot be read: {e.Message}";
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return e.Message;
         }
     }
 
@@ -282,7 +286,7 @@ internal sealed partial class ZooKeeperSession
         Array.ForEach(left, static r => r.Answer(new KeeperReply(ReplyKind.Ended, 0, default)));
         _opened.TrySetCanceled();
         _events.Writer.TryComplete();
-        if (!_stopping.IsCancellationRequested)
+        if (!IsClosing)
         {
             LogExpired(Id);
         }

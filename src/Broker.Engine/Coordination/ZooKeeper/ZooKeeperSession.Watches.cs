@@ -68,7 +68,15 @@ internal sealed partial class ZooKeeperSession
     private async Task ArmNodeAsync(WatchedPath place, bool told)
     {
         int ask = ++place.NodeAsks;
-        (KeeperReply reply, bool late) = await AskAsync(OpCode.Exists, place.Path).ConfigureAwait(false);
+        bool needsChildren = false;
+        (KeeperReply reply, bool late) = await AskAsync(OpCode.Exists, place.Path, answer =>
+        {
+            if (place.NodeAsks == ask && answer.Error is CoordinationError.None or CoordinationError.NoNode)   // else a later one tells how things stand
+            {
+                place.Node = answer.Error == CoordinationError.None ? NodeWatch.Present : NodeWatch.Absent;
+                needsChildren = place is { Node: NodeWatch.Present, LacksChildren: true };
+            }
+        }).ConfigureAwait(false);
         bool exists = reply.Error == CoordinationError.None;
         if (!exists && reply.Error != CoordinationError.NoNode)
         {
@@ -78,13 +86,9 @@ internal sealed partial class ZooKeeperSession
         Task children = Task.CompletedTask;
         lock (_lock)
         {
-            if (place.NodeAsks == ask)   // else a later one tells how things stand
+            if (needsChildren && place.LacksChildren)
             {
-                place.Node = exists ? NodeWatch.Present : NodeWatch.Absent;
-                if (exists && place.LacksChildren)
-                {
-                    children = ArmChildrenAsync(place, told, always: true);
-                }
+                children = ArmChildrenAsync(place, told, always: true);
             }
         }
         if (late && told)
@@ -98,7 +102,21 @@ internal sealed partial class ZooKeeperSession
     {
         int ask = ++place.ChildrenAsks;
         place.LacksChildren = false;
-        (KeeperReply reply, bool late) = await AskAsync(OpCode.GetChildren2, place.Path).ConfigureAwait(false);
+        bool needsNode = false;
+        (KeeperReply reply, bool late) = await AskAsync(OpCode.GetChildren2, place.Path, answer =>
+        {
+            if (place.ChildrenAsks == ask && answer.Error is CoordinationError.None or CoordinationError.NoNode)
+            {
+                place.HasChildren = answer.Error == CoordinationError.None;
+                if (!place.HasChildren)
+                {
+                    // Its creation must be seen, to watch its children from then on.
+                    place.LacksChildren = true;
+                    place.NeedsCreation = true;
+                    needsNode = true;
+                }
+            }
+        }).ConfigureAwait(false);
         bool exists = reply.Error == CoordinationError.None;
         if (!exists && reply.Error != CoordinationError.NoNode)
         {
@@ -108,16 +126,9 @@ internal sealed partial class ZooKeeperSession
         Task node = Task.CompletedTask;
         lock (_lock)
         {
-            if (place.ChildrenAsks == ask)
+            if (needsNode && place.Node == NodeWatch.None)
             {
-                place.HasChildren = exists;
-                if (!exists)
-                {
-                    // Its creation must be seen, to watch its children from then on.
-                    place.LacksChildren = true;
-                    place.NeedsCreation = true;
-                    node = place.Node == NodeWatch.None ? ArmNodeAsync(place, told) : Task.CompletedTask;
-                }
+                node = ArmNodeAsync(place, told);
             }
         }
         if ((late || always) && told)
@@ -136,8 +147,12 @@ internal sealed partial class ZooKeeperSession
     }
 
     /// <summary>Sends a read that sets a watch until it is answered.</summary>
+    /// <param name="code">What is read.</param>
+    /// <param name="path">Of which node.</param>
+    /// <param name="note">Notes the watch, under the lock: before an event of it, or the end of the connection, is taken in. A watch
+    /// that is noted later might not be set again on the next connection.</param>
     /// <returns>The answer, and whether others may have gone before it meanwhile.</returns>
-    private async Task<(KeeperReply Reply, bool Late)> AskAsync(OpCode code, string path)
+    private async Task<(KeeperReply Reply, bool Late)> AskAsync(OpCode code, string path, Action<KeeperReply> note)
     {
         var writer = new JuteWriter();
         writer.WriteString(Full(path));
@@ -145,10 +160,18 @@ internal sealed partial class ZooKeeperSession
         byte[] body = writer.ToArray();
         for (bool late = false; ; late = true)
         {
-            KeeperReply reply = await SendAsync(code, body, CancellationToken.None).ConfigureAwait(false);
+            KeeperReply reply = await SendAsync(code, body, CancellationToken.None, Note).ConfigureAwait(false);
             if (reply.Kind != ReplyKind.Lost)
             {
                 return (reply, late);
+            }
+        }
+
+        void Note(KeeperReply answer)
+        {
+            lock (_lock)
+            {
+                note(answer);
             }
         }
     }
@@ -208,9 +231,17 @@ internal sealed partial class ZooKeeperSession
     {
         await foreach ((Watch watch, WatchEvent what) in _events.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            if (!_ended.IsCancellationRequested)
+            if (_ended.IsCancellationRequested)
+            {
+                continue;
+            }
+            try
             {
                 watch.Tell(what);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                LogHandlerFailed(what.Path, e);   // the others must still hear of what happens
             }
         }
     }
@@ -285,6 +316,9 @@ internal sealed partial class ZooKeeperSession
 
     [LoggerMessage(7067, LogLevel.Error, "{Path} cannot be watched: {Error}", EventName = "ZooKeeperNotWatched")]
     private partial void LogNotWatched(string path, CoordinationError error);
+
+    [LoggerMessage(7068, LogLevel.Error, "what is to be done when {Path} changes failed", EventName = "ZooKeeperHandlerFailed")]
+    private partial void LogHandlerFailed(string path, Exception exception);
 
     private enum NodeWatch
     {

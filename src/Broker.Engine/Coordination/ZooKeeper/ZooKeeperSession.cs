@@ -13,8 +13,9 @@ internal sealed partial class ZooKeeperSession : ICoordinationSession
     /// <summary>Longest request, bytes: jute.maxbuffer of an ensemble that was not told otherwise.</summary>
     public const int RequestBytesMax = ICoordinationStore.DataBytesMax;
 
-    /// <summary>How long a closing session waits for the ensemble's word.</summary>
+    /// <summary>How long a closing session waits for the ensemble's word, and how long where it has no connection just then.</summary>
     private static readonly TimeSpan s_closeMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_closeWithoutLinkMax = TimeSpan.FromSeconds(2);
 
     /// <summary>The least time that a server has to take a connection.</summary>
     private static readonly TimeSpan s_connectMin = TimeSpan.FromSeconds(1);
@@ -176,9 +177,10 @@ internal sealed partial class ZooKeeperSession : ICoordinationSession
         }
     }
 
-    private Task<KeeperReply> SendAsync(OpCode code, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    private Task<KeeperReply> SendAsync(
+        OpCode code, ReadOnlyMemory<byte> body, CancellationToken cancellationToken, Action<KeeperReply>? onAnswer = null)
     {
-        var request = new KeeperRequest(code, body);
+        var request = new KeeperRequest(code, body, onAnswer);
         lock (_lock)
         {
             if (_hasEnded)
@@ -201,11 +203,12 @@ internal sealed partial class ZooKeeperSession : ICoordinationSession
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            if (Volatile.Read(ref _link) is not null)
+            if (_opened.Task.IsCompletedSuccessfully)
             {
+                TimeSpan wait = Volatile.Read(ref _link) is not null ? s_closeMax : s_closeWithoutLinkMax;
                 try
                 {
-                    await SendAsync(OpCode.CloseSession, default, CancellationToken.None).WaitAsync(s_closeMax, _time).ConfigureAwait(false);
+                    await CloseAsync().WaitAsync(wait, _time).ConfigureAwait(false);
                 }
                 catch (TimeoutException)
                 {
@@ -216,6 +219,17 @@ internal sealed partial class ZooKeeperSession : ICoordinationSession
         }
         await _running.ConfigureAwait(false);
     }
+
+    /// <summary>A closing whose answer is lost is asked for again: where it was done, the ensemble knows the session no more.</summary>
+    private async Task CloseAsync()
+    {
+        while ((await SendAsync(OpCode.CloseSession, default, CancellationToken.None).ConfigureAwait(false)).Kind == ReplyKind.Lost)
+        {
+            // until a server answers, or says that the session has ended
+        }
+    }
+
+    private bool IsClosing => Volatile.Read(ref _disposed) != 0;
 
     [LoggerMessage(7060, LogLevel.Warning, "ZooKeeper {Server} cannot be reached: {Reason}; trying on", EventName = "ZooKeeperUnreachable")]
     private partial void LogUnreachable(ServerAddress server, string reason);
