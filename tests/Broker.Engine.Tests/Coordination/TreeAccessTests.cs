@@ -61,7 +61,7 @@ public sealed class TreeAccessTests : IAsyncDisposable
             Assert.Equal(expected, await CodeAsync(client, OpCode.GetChildren2, w => Path(w, "/p")));
             Assert.Equal(expected, await CodeAsync(client, OpCode.GetAcl, w => w.WriteString("/p")));
             Assert.Equal(expected, await CodeAsync(client, OpCode.GetAllChildrenNumber, w => w.WriteString("/p")));
-            Assert.Equal(KeeperCode.Ok, await CodeAsync(client, OpCode.Exists, w => Path(w, "/p")));
+            Assert.Equal(expected, await CodeAsync(client, OpCode.Exists, w => Path(w, "/p")));
             Assert.Equal(expected, await CodeAsync(client, OpCode.SetData, w => Set(w, "/p")));
             Assert.Equal(expected, await CreateAsync(client, "/p/d"));
             Assert.Equal(expected, await SetAccessAsync(client, "/p", -1, (Everything, "auth", "")));

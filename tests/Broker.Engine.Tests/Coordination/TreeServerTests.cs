@@ -57,6 +57,38 @@ public sealed class TreeServerTests : IAsyncDisposable
     public async Task Words_AreAnswered(string word, string part) =>
         Assert.Contains(part, await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, word), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("srvr", "srvr", "Mode: standalone")]
+    [InlineData("srvr", "ruok", "ruok is not executed because it is not in the whitelist.\n")]
+    [InlineData("*", "wchp", "\n")]
+    [InlineData("*", "srst", "Server stats reset.\n")]
+    [InlineData("*", "crst", "Connection stats reset.\n")]
+    [InlineData("*", "lead", "lead is not executed because it is not in the whitelist.\n")]
+    public async Task Words_AreAnswered_AsTheWhitelistHasIt(string whitelist, string word, string part)
+    {
+        await using var server = new TreeServer(
+            _tree, new TreeServerOptions(new IPEndPoint(IPAddress.Loopback, 0)) { Words = [whitelist] }, TimeProvider.System, NullLogger.Instance);
+        server.Start();
+        Assert.Contains(part, await ZooKeeperProcess.AskAsync(server.EndPoint.Port, word), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Words_TellOfSessionsAndWatches()
+    {
+        using RawKeeper client = await RawKeeper.OpenAsync(_server.EndPoint);
+        await client.AskAsync(OpCode.Create, w => Create(w, "/e", flags: 1));
+        await client.AskAsync(OpCode.AddWatch, w => PathAnd(w, "/e", 0));
+        string id = $"0x{client.SessionId:x}";
+        Assert.Contains($"{id}:\n\t/e\n", await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "dump"), StringComparison.Ordinal);
+        Assert.Contains($"sid={id},lop=ADDW,", await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "cons"), StringComparison.Ordinal);
+        Assert.StartsWith("1 connections watching 1 paths", await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "wchs"), StringComparison.Ordinal);
+        string told = await ZooKeeperProcess.AskAsync(_server.EndPoint.Port, "mntr");
+        foreach (string line in (string[])["zk_ephemerals_count\t1", "zk_global_sessions\t1", "zk_watch_count\t1", "zk_cnt_updatelatency\t1", "zk_cnt_readlatency\t1"])
+        {
+            Assert.Contains(line + "\n", told, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task Session_GoesOnOverAnotherConnection_WithItsPasswordOnly()
     {

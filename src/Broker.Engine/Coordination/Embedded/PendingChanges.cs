@@ -78,7 +78,7 @@ internal sealed class PendingChanges(NodeTree tree)
                 return Delete(operation, changes);
             case OperationKind.Set:
                 PendingNode node = Find(operation.Path);
-                CoordinationError error = Check(node, node, AccessEntry.Write, node.Version, operation.Version);
+                CoordinationError error = Check(node, AccessEntry.Write, node.Version, operation.Version);
                 if (error == CoordinationError.None)
                 {
                     Put(operation.Path, node with { Version = node.Version + 1 });
@@ -90,7 +90,7 @@ internal sealed class PendingChanges(NodeTree tree)
             default:
                 changes.Add(new Change(ChangeKind.None, operation.Path, default, 0));
                 PendingNode seen = Find(operation.Path);
-                return Check(seen, seen, AccessEntry.Read, seen.Version, operation.Version);
+                return Check(seen, AccessEntry.Read, seen.Version, operation.Version);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed class PendingChanges(NodeTree tree)
             return CoordinationError.InvalidAccess;
         }
         PendingNode node = Find(operation.Path);
-        CoordinationError error = Check(node, node, AccessEntry.Admin, node.AccessVersion, operation.Version);
+        CoordinationError error = Check(node, AccessEntry.Admin, node.AccessVersion, operation.Version);
         if (error == CoordinationError.None)
         {
             Put(operation.Path, node with { Access = operation.Access, AccessVersion = node.AccessVersion + 1 });
@@ -166,7 +166,9 @@ internal sealed class PendingChanges(NodeTree tree)
         string parentPath = NodePath.Parent(operation.Path);
         PendingNode parent = Find(parentPath);
         PendingNode node = Find(operation.Path);
-        CoordinationError error = Check(node, parent, AccessEntry.Delete, node.Version, operation.Version);
+        // Who may not delete here does not learn what is there.
+        CoordinationError error = !parent.Exists ? CoordinationError.NoNode : !Allows(parent, AccessEntry.Delete) ? CoordinationError.NoAuth
+            : CheckVersion(node, node.Version, operation.Version);
         if (error != CoordinationError.None)
         {
             return error;
@@ -182,13 +184,14 @@ internal sealed class PendingChanges(NodeTree tree)
     }
 
     /// <param name="node">What something is to be done with.</param>
-    /// <param name="guarded">Whose access list decides.</param>
     /// <param name="permission">What is needed.</param>
     /// <param name="version">The version that stands.</param>
     /// <param name="expected">The version that is expected.</param>
-    private CoordinationError Check(in PendingNode node, in PendingNode guarded, int permission, int version, int expected) =>
+    private CoordinationError Check(in PendingNode node, int permission, int version, int expected) =>
+        node.Exists && !Allows(node, permission) ? CoordinationError.NoAuth : CheckVersion(node, version, expected);
+
+    private static CoordinationError CheckVersion(in PendingNode node, int version, int expected) =>
         !node.Exists ? CoordinationError.NoNode
-        : !Allows(guarded, permission) ? CoordinationError.NoAuth
         : expected == CoordinationOperation.AnyVersion || expected == version ? CoordinationError.None : CoordinationError.BadVersion;
 
     private bool Allows(in PendingNode node, int permission) => _guard?.Invoke(node.Access, permission) ?? true;

@@ -159,7 +159,7 @@ internal sealed partial class TreeConnection
             GetResult node = _server.Store.Get(Party, path);
             bool exists = node.Error == CoordinationError.None;
             bool isChildren = code is OpCode.GetChildren or OpCode.GetChildren2;
-            if (exists && code != OpCode.Exists && !MayRead(path))
+            if (exists && !MayRead(path))
             {
                 Answer(xid, KeeperCode.NoAuth);
                 return;
