@@ -9,6 +9,7 @@ using Broker.Engine.Diagnostics;
 using Broker.Engine.Metadata;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Timing;
+using Broker.Engine.Transport.Reactor;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine;
@@ -130,6 +131,7 @@ public sealed class HostedCluster : IAsyncDisposable
             var options = new TreeServerOptions(new IPEndPoint(address, port))
             {
                 ConnectionsPerAddressMax = config.Int("zookeeper.server.max.client.cnxns"),
+                DescriptorsMax = OperatingSystem.IsWindows() ? -1 : Native.DescriptorsMax(),
                 SuperDigest = config.Text("zookeeper.server.super.digest"),
                 Words = [.. config.List("zookeeper.server.4lw.commands.whitelist")],
             };

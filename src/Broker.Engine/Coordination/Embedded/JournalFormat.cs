@@ -6,10 +6,10 @@ namespace Broker.Engine.Coordination.Embedded;
 
 /// <summary>
 /// The bytes of the journal and the snapshot. A journal is a run of entries: length (4), CRC-32C of what follows (4), zxid
-/// (8), time (8), count of changes (4), changes. A snapshot is a magic (8), then one entry of the same frame that holds zxid,
-/// epoch and all persistent nodes. A change is its kind (1), path and data, with an access list after those that give one; before
-/// there were access lists, snapshots had another magic and nodes without what their last three fields hold. All numbers big-endian. Ephemeral nodes and sessions are not stored: they end with the
-/// host. Stateless.
+/// (8), time (8), count of changes (4), changes. A change is its kind (1), path and data, with an access list after those that
+/// give one. A snapshot is a magic (8), then one entry of the same frame that holds zxid, epoch and all persistent nodes; from
+/// before there were access lists there are snapshots with another magic, whose nodes end earlier. All numbers big-endian.
+/// Ephemeral nodes and sessions are not stored: they end with the host. Stateless.
 /// </summary>
 internal static class JournalFormat
 {

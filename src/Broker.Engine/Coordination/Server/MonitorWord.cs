@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using Broker.Engine.Transport.Reactor;
 
 namespace Broker.Engine.Coordination.Server;
 
@@ -28,7 +27,7 @@ internal static class MonitorWord
                 ("global_sessions", server.SessionCount), ("non_mtls_remote_conn_count", 0), ("last_client_response_size", last),
                 ("packets_sent", figures.Sent), ("packets_received", figures.Received), ("max_client_response_size", longest),
                 ("connection_drop_probability", "0.0"), ("watch_count", server.Watches.Count().Watches),
-                ("auth_failed_count", figures.AuthFailures), ("min_latency", min), ("max_file_descriptor_count", Native.DescriptorsMax()),
+                ("auth_failed_count", figures.AuthFailures), ("min_latency", min), ("max_file_descriptor_count", server.Options.DescriptorsMax),
                 ("approximate_data_size", bytes), ("open_file_descriptor_count", descriptors), ("local_sessions", 0),
                 ("uptime", (long)server.Uptime.TotalMilliseconds), ("max_latency", max), ("outstanding_tls_handshake", 0),
                 ("min_client_response_size", shortest), ("non_mtls_local_conn_count", 0), ("connection_rejected", figures.Rejected),

@@ -39,6 +39,9 @@ internal sealed record TreeServerOptions(IPEndPoint EndPoint)
     /// <summary>user:digest of who may do everything (zookeeper.DigestAuthenticationProvider.superDigest), or null.</summary>
     public string? SuperDigest { get; init; }
 
+    /// <summary>How many descriptors the process may have, for mntr; -1 where that is not known.</summary>
+    public long DescriptorsMax { get; init; } = -1;
+
     /// <summary>How long a connection may be open without having asked for a session.</summary>
     public TimeSpan HandshakeMax { get; init; } = TimeSpan.FromSeconds(10);
 }
