@@ -73,7 +73,7 @@ public sealed class GroupPageTests(ClusterFixture cluster) : ConsoleContext(clus
     {
         Summary = new GroupSummary
         {
-            GroupId = id, State = state, ProtocolType = "consumer", Protocol = "range", Coordinator = 0, Members = 1, Generation = 3, Topics = 1, Lag = lag,
+            GroupId = id, State = state, ProtocolType = "consumer", Protocol = "range", Coordinator = 0, Members = 1, Generation = 3, Topics = 1, Lag = lag, UnknownLags = 0,
         },
         Members =
         [

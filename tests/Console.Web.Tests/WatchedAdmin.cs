@@ -70,11 +70,17 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
         return subscription;
     }
 
+    public Func<TopicDetail, TopicDetail>? TopicAs { get; set; }
+
+    public Func<BrokerDetail, BrokerDetail>? BrokerAs { get; set; }
+
+    public Task FreshAsync(CancellationToken cancellationToken) => inner.FreshAsync(cancellationToken);
+
     public ClusterOverview Overview() => OverviewAs is { } change ? change(Open().Overview()) : Open().Overview();
 
     public IReadOnlyList<BrokerSummary> Brokers() => BrokersAs?.Invoke(Open().Brokers()) ?? Open().Brokers();
 
-    public BrokerDetail Broker(int brokerId) => Open().Broker(brokerId);
+    public BrokerDetail Broker(int brokerId) => BrokerAs is { } change ? change(Open().Broker(brokerId)) : Open().Broker(brokerId);
 
     public Task StartBrokerAsync(int brokerId, CancellationToken cancellationToken) => Open().StartBrokerAsync(brokerId, cancellationToken);
 
@@ -83,7 +89,7 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public Page<TopicSummary> Topics(TopicQuery query) => Open().Topics(query);
 
-    public TopicDetail Topic(string topic) => Open().Topic(topic);
+    public TopicDetail Topic(string topic) => TopicAs is { } change ? change(Open().Topic(topic)) : Open().Topic(topic);
 
     public Task CreateTopicAsync(NewTopic topic, CancellationToken cancellationToken) => Open().CreateTopicAsync(topic, cancellationToken);
 

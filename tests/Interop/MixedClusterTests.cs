@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Broker.Client;
 
 namespace Interop;
@@ -25,6 +26,8 @@ public sealed class MixedClusterTests
             "--config", "min.insync.replicas=1");
         await using IdempotentProducer producer = await IdempotentProducer.StartAsync(everybody, Topic, partitions: 2, rate: 500);
 
+        await ConsoleShowsAsync(ours, 4);   // all of it on the real brokers
+
         // Each partition gets a replica here, and this broker leads one of them.
         await ReassignAsync(first.Bootstrap, "[1,9]", "[9,2]");
         await ToolAsync("leader-election", "--bootstrap-server", first.Bootstrap, "--election-type", "preferred", "--all-topic-partitions");
@@ -45,6 +48,28 @@ public sealed class MixedClusterTests
         await Chaos.VerifyAsync(
             broker => broker == 0 ? first.Port : broker == 1 ? first.Port : broker == 2 ? second.Port : ours.Port,
             acknowledged, said, Topic, partitions: 2);
+    }
+
+    /// <summary>Waits until our console knows the ends of every replica on the real brokers, and every leader's size.</summary>
+    private static async Task ConsoleShowsAsync(HostProcess ours, int asked)
+    {
+        using var http = new HttpClient { BaseAddress = ours.Http };
+        long end = Environment.TickCount64 + 20_000;
+        while (true)
+        {
+            JsonElement[] replicas = [.. (await Rest.GetAsync(http, $"/api/v1/topics/{Topic}/replicas")).GetProperty("items").EnumerateArray()
+                .SelectMany(p => p.GetProperty("replicas").EnumerateArray())];
+            JsonElement topic = (await Rest.GetAsync(http, $"/api/v1/topics/{Topic}")).GetProperty("summary");
+            if (replicas.Count(r => r.GetProperty("source").GetString() == "Asked" && r.GetProperty("highWatermark").GetInt64() > 0
+                    && r.GetProperty("logEndOffset").GetInt64() >= r.GetProperty("highWatermark").GetInt64()) == asked
+                && topic.GetProperty("unknownPartitions").GetInt32() == 0 && topic.GetProperty("messages").GetInt64() > 0
+                && topic.GetProperty("sizeBytes").GetInt64() > 0)
+            {
+                return;
+            }
+            Assert.True(Environment.TickCount64 < end, $"{topic}\n{string.Join('\n', replicas)}");
+            await Task.Delay(200, TestContext.Current.CancellationToken);
+        }
     }
 
     private static async Task ReassignAsync(string bootstrap, string zero, string one)

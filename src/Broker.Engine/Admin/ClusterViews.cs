@@ -5,6 +5,9 @@ public sealed record TrafficRates(
     double MessagesInPerSec, double BytesInPerSec, double BytesOutPerSec, double ProduceRequestsPerSec, double FetchRequestsPerSec)
 {
     public static readonly TrafficRates None = new(0, 0, 0, 0, 0);
+
+    /// <summary>Of a broker of another host: -1 stands for what is not known.</summary>
+    public static readonly TrafficRates Unknown = new(-1, -1, -1, -1, -1);
 }
 
 public enum HealthLevel
@@ -39,9 +42,21 @@ public sealed record ClusterOverview
     /// <summary>All partitions taken as one topic's.</summary>
     public required SkewView Skew { get; init; }
     public required int Groups { get; init; }
+
+    /// <summary>What is known of it: without that of <see cref="Silent"/> brokers.</summary>
     public required long LogBytes { get; init; }
+
+    /// <summary>Brokers of other hosts that have not told of their logs, and why.</summary>
+    public required IReadOnlyList<SilentBroker> Silent { get; init; }
+
+    /// <summary>Of this host's brokers.</summary>
     public required int Connections { get; init; }
+
+    /// <summary>Of this host's brokers, as the history is.</summary>
     public required TrafficRates Rates { get; init; }
+
+    /// <summary>Whether all brokers run in this host.</summary>
+    public required bool IsWhole { get; init; }
     public required HealthLevel Health { get; init; }
     public required IReadOnlyList<HealthFinding> Findings { get; init; }
 
@@ -49,6 +64,9 @@ public sealed record ClusterOverview
     public required IReadOnlyList<TrafficPoint> History { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
 }
+
+/// <summary>A broker of another host that does not tell of its logs.</summary>
+public sealed record SilentBroker(int Id, string Reason);
 
 public sealed record TrafficPoint(DateTimeOffset At, TrafficRates Rates);
 
@@ -60,6 +78,12 @@ public enum BrokerState
     Running,
     Stopping,
     Failed,
+
+    /// <summary>Of another host: registered, but it does not answer.</summary>
+    Silent,
+
+    /// <summary>Of another host: it holds replicas, but is not registered.</summary>
+    Absent,
 }
 
 /// <summary>A broker in a list.</summary>
@@ -78,14 +102,20 @@ public sealed record BrokerSummary
 
     /// <summary>Its share of the cluster's replicas and leaders.</summary>
     public required BrokerShare Share { get; init; }
+
+    /// <summary>-1 when it is not known.</summary>
     public required long LogBytes { get; init; }
+
+    /// <summary>-1 for a broker of another host.</summary>
     public required int Connections { get; init; }
+
+    /// <summary>Of a broker of another host what its logs grow by, and -1 for the rest.</summary>
     public required TrafficRates Rates { get; init; }
 
-    /// <summary>Share of time that the network threads waited, 0 to 1.</summary>
+    /// <summary>Share of time that the network threads waited, 0 to 1; -1 for a broker of another host.</summary>
     public required double NetworkIdle { get; init; }
 
-    /// <summary>Why it failed, or null.</summary>
+    /// <summary>Why it failed or does not answer, or null.</summary>
     public string? Failure { get; init; }
 }
 
@@ -99,6 +129,7 @@ public sealed record BrokerDetail
     public required IReadOnlyList<TrafficPoint> History { get; init; }
 }
 
+/// <summary>A log directory; the volume's bytes are -1 when they are not known.</summary>
 public sealed record LogDirectoryView(
     string Path, bool IsOnline, string? OfflineReason, int Partitions, long LogBytes, long VolumeBytes, long VolumeFreeBytes);
 

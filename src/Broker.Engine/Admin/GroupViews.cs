@@ -37,8 +37,11 @@ public sealed record GroupSummary
     public required int Topics { get; init; }
 
     /// <summary>Sum over partitions of end offset minus committed offset, never negative; partitions without a commit
-    /// count nothing.</summary>
+    /// count nothing, and neither do those whose end is not known.</summary>
     public required long Lag { get; init; }
+
+    /// <summary>Partitions with a commit whose end is not known.</summary>
+    public required int UnknownLags { get; init; }
 }
 
 public sealed record GroupDetail
@@ -75,9 +78,11 @@ public sealed record GroupPartitionView
     public required long CommittedOffset { get; init; }
     public required string Metadata { get; init; }
     public required DateTimeOffset? CommittedAt { get; init; }
+
+    /// <summary>-1 when it is not known.</summary>
     public required long LogEndOffset { get; init; }
 
-    /// <summary>Null when nothing is committed.</summary>
+    /// <summary>Null when nothing is committed, and when the end is not known.</summary>
     public required long? Lag { get; init; }
     public string? MemberId { get; init; }
     public string? ClientId { get; init; }

@@ -7,6 +7,10 @@ namespace Broker.Engine.Admin;
 /// </summary>
 public interface IClusterAdmin : IReplicationAdmin
 {
+    /// <summary>Waits until brokers of other hosts have told what queries answer with, less than a second: for who asks once and
+    /// does not look again. At once where all brokers are in this process.</summary>
+    Task FreshAsync(CancellationToken cancellationToken);
+
     // ---- the cluster and its brokers
 
     ClusterOverview Overview();
@@ -82,7 +86,7 @@ public interface IClusterAdmin : IReplicationAdmin
 
     // ---- inside
 
-    /// <summary>The segments of a partition on the broker of this host that holds it.</summary>
+    /// <summary>The segments of a partition on the broker of this host that holds it, its leader where that is one.</summary>
     SegmentsView Segments(string topic, int partition);
 
     /// <summary>The batches of a segment from a position on.</summary>

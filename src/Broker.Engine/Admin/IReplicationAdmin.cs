@@ -1,7 +1,8 @@
 namespace Broker.Engine.Admin;
 
 /// <summary>The part of the door that concerns replicas and their leaders. Queries answer from memory at once: figures of a broker
-/// that is not in this process come from its partitions' leaders here, or are unknown. Thread-safe.</summary>
+/// that is not in this process come from its partitions' leaders here, from what it told within the last seconds, or are unknown.
+/// Thread-safe.</summary>
 public interface IReplicationAdmin
 {
     /// <summary>Totals, skew, and each broker's share. Counted once for all who ask, at most once a second.</summary>

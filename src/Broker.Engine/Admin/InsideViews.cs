@@ -6,6 +6,9 @@ public sealed record SegmentsView
     public required string Topic { get; init; }
     public required int Partition { get; init; }
     public required int BrokerId { get; init; }
+
+    /// <summary>Whether that broker leads the partition; if not, the leader is of another host.</summary>
+    public required bool IsLeader { get; init; }
     public required string Directory { get; init; }
     public required long LogStartOffset { get; init; }
     public required long HighWatermark { get; init; }

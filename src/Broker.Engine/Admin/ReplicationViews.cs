@@ -96,7 +96,7 @@ public sealed record PartitionStatus
 
 public enum ReplicaSource
 {
-    /// <summary>Neither the replica nor its leader is in this process.</summary>
+    /// <summary>Neither the replica nor its leader tells.</summary>
     Unknown,
 
     /// <summary>The replica itself, in this process.</summary>
@@ -104,6 +104,9 @@ public enum ReplicaSource
 
     /// <summary>The partition's leader, by the replica's last fetch.</summary>
     Leader,
+
+    /// <summary>The replica itself, in another host, asked within the last seconds.</summary>
+    Asked,
 }
 
 /// <summary>A replica of a partition.</summary>
@@ -134,6 +137,9 @@ public sealed record ReplicaView
 
     /// <summary>Milliseconds since it last had all that the leader had; null for the leader, and where it is not known.</summary>
     public required long? CaughtUpMsAgo { get; init; }
+
+    /// <summary>Why its figures are not known, or null.</summary>
+    public string? Unknown { get; init; }
 }
 
 /// <summary>A partition with its replicas side by side.</summary>
@@ -208,7 +214,7 @@ public sealed record ReassignmentView
     public required IReadOnlyList<int> Adding { get; init; }
     public required IReadOnlyList<int> Removing { get; init; }
 
-    /// <summary>Bytes that the replicas that come need in all, or null where the leader is not in this process.</summary>
+    /// <summary>Bytes that the replicas that come need in all, or null where the leader does not tell.</summary>
     public required long? BytesTotal { get; init; }
     public required long? BytesDone { get; init; }
     public required double BytesPerSec { get; init; }
@@ -256,7 +262,7 @@ public sealed record NewAssignment(string Topic, int Partition, IReadOnlyList<in
 /// <param name="Partition">The partition.</param>
 /// <param name="From">Its replicas.</param>
 /// <param name="To">Its replicas afterwards.</param>
-/// <param name="Bytes">What the replicas that come need in all; null where the leader is not in this process.</param>
+/// <param name="Bytes">What the replicas that come need in all; null where the leader does not tell.</param>
 public sealed record PartitionMove(string Topic, int Partition, IReadOnlyList<int> From, IReadOnlyList<int> To, long? Bytes);
 
 /// <summary>A broker before and after.</summary>

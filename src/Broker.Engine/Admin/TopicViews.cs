@@ -33,11 +33,25 @@ public sealed record TopicSummary
     public required int OfflinePartitions { get; init; }
     public required int UnderReplicatedPartitions { get; init; }
 
-    /// <summary>Records between start and end offsets: what is there, but for what compaction took.</summary>
+    /// <summary>Records between start and end offsets: what is there, but for what compaction took. Of the partitions that are
+    /// known.</summary>
     public required long Messages { get; init; }
+
+    /// <summary>Of the partitions that are known.</summary>
     public required long SizeBytes { get; init; }
+
+    /// <summary>Partitions that neither messages nor size count, since their leaders do not tell.</summary>
+    public required int UnknownPartitions { get; init; }
+
+    /// <summary>Why the first of them is not known, or null.</summary>
+    public string? Unknown { get; init; }
     public required string CleanupPolicy { get; init; }
+
+    /// <summary>What leaders of other hosts send and are asked is not in it.</summary>
     public required TrafficRates Rates { get; init; }
+
+    /// <summary>Partitions that brokers of other hosts lead.</summary>
+    public required int LedElsewhere { get; init; }
 }
 
 public sealed record TopicDetail
@@ -53,8 +67,14 @@ public sealed record TopicDetail
     public required IReadOnlyList<TrafficPoint> History { get; init; }
 }
 
-public sealed record TopicGroupView(string GroupId, string State, long Lag);
+/// <summary>A group's lag on a topic.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Lag">Over the partitions whose end is known.</param>
+/// <param name="UnknownLags">Partitions with a commit whose end is not known.</param>
+public sealed record TopicGroupView(string GroupId, string State, long Lag, int UnknownLags);
 
+/// <summary>A partition as its leader has it; -1 where the leader does not tell.</summary>
 public sealed record PartitionView
 {
     public required int Partition { get; init; }
@@ -68,11 +88,16 @@ public sealed record PartitionView
     public required long HighWatermark { get; init; }
     public required long LogEndOffset { get; init; }
     public required long SizeBytes { get; init; }
+
+    /// <summary>-1 also where the leader is of another host: it does not tell.</summary>
     public required int Segments { get; init; }
 
     /// <summary>Appended a second, averaged over the last seconds.</summary>
     public required double MessagesInPerSec { get; init; }
     public string? LogDirectory { get; init; }
+
+    /// <summary>Why the leader's figures are not known, or null.</summary>
+    public string? Unknown { get; init; }
 }
 
 /// <summary>A topic to make. -1 takes the broker's default.</summary>

@@ -38,27 +38,33 @@ internal sealed class PeerConnection : IAsyncDisposable
     }
 
     /// <summary>The version that requests of an API go out in.</summary>
+    /// <param name="atMost">The highest that the request is filled in for.</param>
     /// <exception cref="IOException">There is none that both know.</exception>
-    public short VersionOf<TRequest>()
+    public short VersionOf<TRequest>(short atMost = short.MaxValue)
         where TRequest : IApiMessage
     {
+        short highest = Math.Min(TRequest.HighestVersion, atMost);
         // Brokers of ours do not list what only brokers say to each other: they speak what this one speaks.
         if (!_versions.TryGetValue((short)TRequest.Api, out (short Lowest, short Highest) known))
         {
-            return TRequest.HighestVersion;
+            return highest;
         }
-        short version = Math.Min(TRequest.HighestVersion, known.Highest);
+        short version = Math.Min(highest, known.Highest);
         return version >= Math.Max(TRequest.LowestVersion, known.Lowest)
             ? version : throw new IOException($"the other broker knows {TRequest.Api} in versions {known.Lowest} to {known.Highest}");
     }
 
     /// <summary>Sends a request and waits for its answer.</summary>
+    /// <param name="request">What to ask.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <param name="atMost">The highest version that the request is filled in for.</param>
     /// <exception cref="IOException">The connection failed, before or after the broker got the request.</exception>
-    public Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request, CancellationToken cancellationToken)
+    public Task<TResponse> SendAsync<TRequest, TResponse>(
+        TRequest request, CancellationToken cancellationToken, short atMost = short.MaxValue)
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
-        short version = VersionOf<TRequest>();
+        short version = VersionOf<TRequest>(atMost);
         if (request is AlterPartitionRequest alter)
         {
             Fit(alter, version);

@@ -24,7 +24,11 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
 
     private const sbyte ReadCommitted = 1;
 
-    /// <summary>Replica id of a tool that wants to see beyond the high watermark (Kafka: DEBUGGING_REPLICA_ID).</summary>
+    /// <summary>Replica id of a client: the high watermark is its end (Kafka: CONSUMER_REPLICA_ID).</summary>
+    private const int Consumer = -1;
+
+    /// <summary>Replica id of a tool that wants to see what any replica holds, beyond the high watermark too (Kafka:
+    /// DEBUGGING_REPLICA_ID).</summary>
     private const int DebuggingReplica = -2;
 
     protected override ListOffsetsResponse Handle(RequestContext context, ListOffsetsRequest request)
@@ -100,11 +104,12 @@ internal sealed class ListOffsetsHandler(ReplicaManager replicas, MetadataCache 
     {
         PartitionLog log = partition.Log;
         PartitionRole role = partition.Role;
-        long end = request.ReplicaId >= 0 ? log.LogEndOffset
+        bool isClient = request.ReplicaId == Consumer;
+        long end = !isClient ? log.LogEndOffset
             : request.IsolationLevel == ReadCommitted ? partition.LastStableOffset : partition.HighWatermark;
         // A new leader that does not know yet how far its followers are might name an offset that lies before what an earlier one
         // has named (KIP-207).
-        bool lags = request.ReplicaId < 0 && role.IsLeader && end < role.EpochStartOffset;
+        bool lags = isClient && role.IsLeader && end < role.EpochStartOffset;
         switch (timestamp)
         {
             case Latest when !lags:

@@ -3,6 +3,7 @@ using Broker.Engine.Admin;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace WebConsole.Api;
@@ -121,6 +122,13 @@ internal static partial class ApiRules
     /// <exception cref="AdminException">INVALID_REQUEST.</exception>
     public static string? Bounded(string? value, int most, string name) =>
         value is null || value.Length <= most ? value : throw new AdminException("INVALID_REQUEST", $"{name} may have {most} characters at most.");
+
+    /// <summary>Has the operation wait a moment for what brokers of other hosts tell.</summary>
+    public static RouteHandlerBuilder Fresh(this RouteHandlerBuilder route) => route.AddEndpointFilter(async (context, next) =>
+    {
+        await context.HttpContext.RequestServices.GetRequiredService<IClusterAdmin>().FreshAsync(context.HttpContext.RequestAborted);
+        return await next(context);
+    });
 
     /// <summary>Says in the document with which statuses an operation may refuse.</summary>
     public static RouteHandlerBuilder Refuses(this RouteHandlerBuilder route, params int[] statuses)

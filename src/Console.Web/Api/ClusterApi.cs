@@ -73,11 +73,11 @@ internal static class ClusterApi
 
     private static void MapCluster(RouteGroupBuilder api)
     {
-        api.MapGet("/cluster", (IClusterAdmin admin) => admin.Overview())
+        api.MapGet("/cluster", (IClusterAdmin admin) => admin.Overview()).Fresh()
             .WithTags("Cluster").WithName("GetCluster").WithSummary("The cluster: brokers, controller, partitions, rates, what is wrong");
-        api.MapGet("/brokers", (IClusterAdmin admin) => admin.Brokers())
+        api.MapGet("/brokers", (IClusterAdmin admin) => admin.Brokers()).Fresh()
             .WithTags("Brokers").WithName("ListBrokers").WithSummary("Every broker");
-        api.MapGet("/brokers/{id:int}", (int id, IClusterAdmin admin) => admin.Broker(id)).Refuses(404)
+        api.MapGet("/brokers/{id:int}", (int id, IClusterAdmin admin) => admin.Broker(id)).Fresh().Refuses(404)
             .WithTags("Brokers").WithName("GetBroker").WithSummary("A broker with log directories, connections and requests");
         api.MapPost("/brokers/{id:int}/start", StartAsync).Refuses(404, 503)
             .WithTags("Brokers").WithName("StartBroker").WithSummary("Starts a stopped broker of this host; answers when it serves");

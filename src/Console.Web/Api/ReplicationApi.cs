@@ -21,13 +21,13 @@ internal static class ReplicationApi
             .WithTags(Tag).WithName("ListPartitionStates").WithSummary("Partitions by what is wrong with them, paged");
         api.MapGet("/replication/history", History).Refuses(400)
             .WithTags(Tag).WithName("GetIsrHistory").WithSummary("Who left the in-sync replicas and came back, who led, and why; latest first");
-        api.MapGet("/topics/{name}/replicas", Replicas).Refuses(400, 404)
+        api.MapGet("/topics/{name}/replicas", ReplicasAsync).Refuses(400, 404)
             .WithTags(Tag).WithName("GetReplicas").WithSummary("Log end and high watermark of every replica side by side");
         api.MapGet("/topics/{name}/skew", (string name, IClusterAdmin admin) => admin.Skew(name)).Refuses(404)
             .WithTags(Tag).WithName("GetTopicSkew").WithSummary("How evenly a topic lies on the brokers, by CMAK's formulae");
         api.MapPost("/replication/preferred-election", ElectAsync).Refuses(400, 503)
             .WithTags(Tag).WithName("ElectPreferredLeaders").WithSummary("Has preferred replicas lead: of the partitions named, or of all");
-        api.MapPost("/replication/rebalance/preview", Preview).Refuses(400, 404)
+        api.MapPost("/replication/rebalance/preview", Preview).Fresh().Refuses(400, 404)
             .WithTags(Tag).WithName("PreviewRebalance").WithSummary("What would spread replicas and leaders evenly; changes nothing");
         MapReassignments(api);
         api.MapGet("/brokers/{id:int}/shutdown-preview", (int id, IClusterAdmin admin) => admin.PreviewShutdown(id)).Refuses(404)
@@ -54,10 +54,15 @@ internal static class ReplicationApi
         ApiRules.Bounded(query.Topic, ClusterApi.SearchMax, "topic"), query.Partition, query.Broker, query.Kind,
         ApiRules.Bounded(query.Skip, 0, 0, int.MaxValue, "skip"), ApiRules.Bounded(query.Take, 100, 1, ClusterApi.TakeMax, "take")));
 
-    private static Page<PartitionReplicas> Replicas(
+    private static async Task<Page<PartitionReplicas>> ReplicasAsync(
         string name, [Description("Partitions to leave out at the start.")] int? skip,
-        [Description("Partitions wanted, 1 to 1000; 100 unless given.")] int? take, IClusterAdmin admin) => admin.Replicas(
-        name, ApiRules.Bounded(skip, 0, 0, int.MaxValue, "skip"), ApiRules.Bounded(take, 100, 1, ClusterApi.TakeMax, "take"));
+        [Description("Partitions wanted, 1 to 1000; 100 unless given.")] int? take, IClusterAdmin admin, CancellationToken cancellationToken)
+    {
+        (int from, int count) = (ApiRules.Bounded(skip, 0, 0, int.MaxValue, "skip"), ApiRules.Bounded(take, 100, 1, ClusterApi.TakeMax, "take"));
+        _ = admin.Replicas(name, from, count);   // says which are wanted
+        await admin.FreshAsync(cancellationToken);
+        return admin.Replicas(name, from, count);
+    }
 
     private static Task<ElectionOutcome> ElectAsync(PartitionsNamed request, IClusterAdmin admin, CancellationToken cancellationToken) =>
         admin.ElectPreferredAsync(request.Named(), cancellationToken);

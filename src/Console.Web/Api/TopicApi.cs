@@ -13,10 +13,10 @@ internal static class TopicApi
 {
     public static void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/topics", List).Refuses(400).WithTags("Topics").WithName("ListTopics").WithSummary("Topics, searched, sorted, paged");
+        api.MapGet("/topics", List).Fresh().Refuses(400).WithTags("Topics").WithName("ListTopics").WithSummary("Topics, searched, sorted, paged");
         api.MapPost("/topics", CreateAsync).Refuses(400, 409, 503, 504)
             .WithTags("Topics").WithName("CreateTopic").WithSummary("Makes a topic; answers when every partition has a leader");
-        api.MapGet("/topics/{name}", (string name, IClusterAdmin admin) => admin.Topic(name)).Refuses(404)
+        api.MapGet("/topics/{name}", (string name, IClusterAdmin admin) => admin.Topic(name)).Fresh().Refuses(404)
             .WithTags("Topics").WithName("GetTopic").WithSummary("A topic with its partitions and the groups that read it");
         api.MapDelete("/topics/{name}", DeleteAsync).Refuses(400, 404, 503, 504)
             .WithTags("Topics").WithName("DeleteTopic").WithSummary("Deletes a topic with all its records");

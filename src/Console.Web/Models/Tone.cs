@@ -21,7 +21,8 @@ public static class Tone
     public static string Of(BrokerState state) => state switch
     {
         BrokerState.Running => Ok,
-        BrokerState.Failed => Bad,
+        BrokerState.Failed or BrokerState.Absent => Bad,
+        BrokerState.Silent => Warn,
         BrokerState.Stopped => Quiet,
         _ => Busy,
     };

@@ -149,6 +149,7 @@ internal sealed partial class ClusterAdmin
             Generation = group.Generation,
             Topics = 0,
             Lag = 0,
+            UnknownLags = 0,
         },
         [.. group.Members.Select(m => Describe(broker, group, m))], group.Offsets);
 
@@ -168,11 +169,14 @@ internal sealed partial class ClusterAdmin
             {
                 Topics = partitions.Select(p => p.Topic).Distinct().Count(),
                 Lag = partitions.Sum(p => p.Lag ?? 0),
+                UnknownLags = partitions.Count(IsLagUnknown),
             },
             Members = members,
             Partitions = partitions,
         };
     }
+
+    private static bool IsLagUnknown(GroupPartitionView partition) => partition is { CommittedOffset: >= 0, Lag: null };
 
     private GroupPartitionView Describe(CommittedOffset? committed, TopicPartition id, GroupMemberView? member)
     {

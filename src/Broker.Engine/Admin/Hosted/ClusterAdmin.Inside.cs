@@ -14,7 +14,7 @@ internal sealed partial class ClusterAdmin
 
     public SegmentsView Segments(string topic, int partition)
     {
-        Replication.Partition found = LeaderOrThrow(topic, partition);
+        (int broker, Replication.Partition found) = HeldOrThrow(topic, partition);
         PartitionLog log = found.Log;
         IReadOnlyList<LogSegment> segments = log.Segments;
         (double messages, double bytes) = _traffic.Partition(new TopicPartition(topic, partition));
@@ -22,7 +22,8 @@ internal sealed partial class ClusterAdmin
         {
             Topic = topic,
             Partition = partition,
-            BrokerId = found.Role.Leader,
+            BrokerId = broker,
+            IsLeader = found.Role.IsLeader,
             Directory = log.Directory,
             LogStartOffset = log.LogStartOffset,
             HighWatermark = found.HighWatermark,
@@ -34,6 +35,25 @@ internal sealed partial class ClusterAdmin
             MessagesInPerSec = messages,
             BytesInPerSec = bytes,
         };
+    }
+
+    /// <summary>The replica of this host that is looked into: the leader, or one that follows a leader of another host.</summary>
+    private (int Broker, Replication.Partition Held) HeldOrThrow(string topic, int partition)
+    {
+        var id = new TopicPartition(topic, partition);
+        if (!IsRemote(LeaderOf(id)))
+        {
+            return (Leader(id)?.Broker.Id ?? -1, LeaderOrThrow(topic, partition));
+        }
+        foreach (BrokerServer broker in Running())
+        {
+            if (broker.Replicas?.Partitions.Find(id) is { } held)
+            {
+                return (broker.Id, held);
+            }
+        }
+        throw new AdminException(
+            "LEADER_NOT_AVAILABLE", $"Broker {LeaderOf(id)} of another host leads {topic}-{partition}, and no broker of this host holds it.");
     }
 
     private static SegmentView Describe(PartitionLog log, LogSegment segment, long next)
@@ -61,7 +81,7 @@ internal sealed partial class ClusterAdmin
     public Task<BatchPage> BatchesAsync(
         string topic, int partition, long segmentBaseOffset, long position, int count, CancellationToken cancellationToken)
     {
-        LogSegment segment = LeaderOrThrow(topic, partition).Log.Segments.FirstOrDefault(s => s.BaseOffset == segmentBaseOffset)
+        LogSegment segment = HeldOrThrow(topic, partition).Held.Log.Segments.FirstOrDefault(s => s.BaseOffset == segmentBaseOffset)
             ?? throw new AdminException("OFFSET_OUT_OF_RANGE", $"{topic}-{partition} has no segment that begins at {segmentBaseOffset}.");
         return Task.Run(() => Batches(segment, position, Math.Clamp(count, 1, BatchesMax)), cancellationToken);
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Broker.Engine.Admin.Hosted.Replicas;
 using Broker.Engine.Administration;
+using Broker.Engine.Replication;
 using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Admin.Hosted;
@@ -92,22 +93,30 @@ internal sealed partial class ClusterAdmin
         }
     }
 
-    /// <summary>How far the replicas that come are: their part of the leader's offsets, of the leader's bytes.</summary>
+    /// <summary>How far the replicas that come are: their part of the leader's offsets, of the leader's bytes. Null where a broker of
+    /// another host has not told.</summary>
     private CopiedBytes? Copied(Reassignment one)
     {
-        if (Leader(one.Id)?.Partition is not { } leader)
+        Partition? leader = Leader(one.Id)?.Partition;
+        if (leader is null || one.Adding.Any(IsRemote))
+        {
+            _remoteLogs.Look();
+            _remoteLogs.LookAt(one.Id);
+        }
+        LedLog log = LogOf(one.Id, LeaderOf(one.Id));
+        if (log.Messages < 0 || log.SizeBytes < 0)
         {
             return null;
         }
-        (long start, long end, long bytes) = (leader.Log.LogStartOffset, leader.Log.LogEndOffset, leader.Log.SizeBytes);
         long done = 0;
         foreach (int replica in one.Adding)
         {
-            long at = Held(replica, one.Id)?.Log.LogEndOffset ?? leader.Role.Follower(replica)?.LogEndOffset ?? -1;
-            double share = end == start ? 1 : Math.Clamp((at - start) / (double)(end - start), 0, 1);
-            done += (long)(bytes * share);
+            long at = Held(replica, one.Id)?.Log.LogEndOffset ?? leader?.Role.Follower(replica)?.LogEndOffset
+                ?? Asked(one.Id, replica, isLeader: false, out _)?.End ?? -1;
+            double share = log.Messages == 0 ? 1 : Math.Clamp((at - log.Start) / (double)log.Messages, 0, 1);
+            done += (long)(log.SizeBytes * share);
         }
-        return new CopiedBytes(done, bytes * one.Adding.Count);
+        return new CopiedBytes(done, log.SizeBytes * one.Adding.Count);
     }
 
     public async Task<ElectionOutcome> ElectPreferredAsync(IReadOnlyList<TopicPartition>? partitions, CancellationToken cancellationToken)

@@ -8,6 +8,7 @@ internal sealed partial class ClusterAdmin
 {
     public RebalanceProposal ProposeRebalance(RebalanceOptions options)
     {
+        _remoteLogs.Look();
         MetadataImage image = Image;
         HashSet<int> without = [.. options.Without ?? []];
         (int Id, string? Rack)[] brokers = [.. image.Brokers.Values.Where(b => !without.Contains(b.Id)).Select(b => (b.Id, b.Rack))];
@@ -39,7 +40,7 @@ internal sealed partial class ClusterAdmin
         .Select((p, i) => (Image: p, Index: i)).Where(p => p.Image is { Replicas.IsEmpty: false })
         .Select(p => new PlannedPartition(topic.Name, p.Index, [.. p.Image!.Replicas], SizeOf(new TopicPartition(topic.Name, p.Index)) ?? 0));
 
-    private long? SizeOf(TopicPartition id) => Leader(id)?.Partition.Log.SizeBytes;
+    private long? SizeOf(TopicPartition id) => LogOf(id, LeaderOf(id)).SizeBytes is >= 0 and var bytes ? bytes : null;
 
     private RebalanceProposal Describe(
         List<PlannedPartition> planned, List<int[]> before, MetadataImage image, HashSet<int> without)

@@ -1,6 +1,7 @@
 using System.Text;
 using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Groups;
+using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Records;
 
@@ -16,8 +17,13 @@ internal sealed partial class ClusterAdmin
 
     private readonly RemoteBrokers _remote;
     private readonly RemoteGroups _remoteGroups;
+    private readonly RemoteLogs _remoteLogs;
 
-    private bool IsRemote(int broker) => Image.Brokers.ContainsKey(broker) && !_cluster.Brokers.Any(b => b.Id == broker);
+    public Task FreshAsync(CancellationToken cancellationToken) => _remoteLogs.FreshAsync(cancellationToken);
+
+    private bool IsHere(int broker) => _cluster.Brokers.Any(b => b.Id == broker);
+
+    private bool IsRemote(int broker) => Image.Brokers.ContainsKey(broker) && !IsHere(broker);
 
     private List<int> Remote() => [.. Image.Brokers.Keys.Where(IsRemote)];
 
@@ -29,6 +35,57 @@ internal sealed partial class ClusterAdmin
     {
         int leader = LeaderOf(new TopicPartition(topic, partition));
         return IsRemote(leader) ? new RemoteSource(_remote, leader, topic, partition) : new LocalSource(LeaderOrThrow(topic, partition));
+    }
+
+    /// <summary>A partition's log as its leader has it, wherever that is.</summary>
+    private LedLog LogOf(TopicPartition id, int leader)
+    {
+        if (Leader(id)?.Partition is { } here)
+        {
+            PartitionLog log = here.Log;
+            (double messages, double bytes) = _traffic.Partition(id);
+            return new LedLog(
+                log.LogStartOffset, here.HighWatermark, log.LogEndOffset, log.SizeBytes, log.Segments.Count, log.ParentDirectory, messages, bytes);
+        }
+        if (leader < 0 || IsHere(leader))
+        {
+            return LedLog.NotKnown(leader < 0 ? "No broker leads it." : $"Broker {leader} of this host does not lead it yet.");
+        }
+        if (!Image.IsAlive(leader))
+        {
+            return LedLog.NotKnown($"Broker {leader}, which leads it, is not there.");
+        }
+        RemoteFile file = _remoteLogs.Directories(leader, out string? unknown)?.Files is { } files && files.TryGetValue(id, out RemoteFile known)
+            ? known : new RemoteFile("", -1, 0);
+        return _remoteLogs.Led(leader, id, out string? why) is { } told
+            ? new LedLog(
+                told.Start, told.HighWatermark, told.End, file.SizeBytes, -1, file.SizeBytes < 0 ? null : file.Directory, told.MessagesPerSec,
+                file.BytesPerSec)
+            { IsElsewhere = true, Unknown = file.SizeBytes < 0 ? unknown ?? $"Broker {leader} does not tell its size yet." : null }
+            : LedLog.NotKnown(why!) with { IsElsewhere = true };
+    }
+
+    /// <summary>What a broker of another host is known to take in.</summary>
+    private TrafficRates RemoteRates(int broker) => _remoteLogs.Growth(broker) is { } growth
+        ? TrafficRates.Unknown with { MessagesInPerSec = growth.Messages, BytesInPerSec = growth.Bytes } : TrafficRates.Unknown;
+
+    /// <summary>Asks the leader in another host to delete records.</summary>
+    private async Task<long> DeleteRecordsRemotelyAsync(int leader, TopicPartition id, long beforeOffset, CancellationToken cancellationToken)
+    {
+        var request = new DeleteRecordsRequest { TimeoutMs = (int)ReplicatedWithinMs };
+        var topic = new DeleteRecordsRequest.DeleteRecordsTopic { Name = id.Topic };
+        topic.Partitions.Add(new() { PartitionIndex = id.Partition, Offset = beforeOffset });
+        request.Topics.Add(topic);
+        DeleteRecordsResponse response = await _remote.CallAsync<DeleteRecordsRequest, DeleteRecordsResponse>(
+            leader, request, DeleteRecordsRequest.HighestVersion, cancellationToken, ReplicatedWithinMs).ConfigureAwait(false);
+        DeleteRecordsResponse.DeleteRecordsPartitionResult answer = response.Topics[0].Partitions[0];
+        return answer.ErrorCode switch
+        {
+            ErrorCode.None => answer.LowWatermark,
+            ErrorCode.OffsetOutOfRange => throw OutOfRange(beforeOffset),
+            ErrorCode.PolicyViolation => throw NotDeleted(id.Topic),
+            _ => throw new AdminException(answer.ErrorCode.Name(), $"Broker {leader} answers {answer.ErrorCode.Name()} for {id}."),
+        };
     }
 
     private async Task<ProducedMessage> ProduceRemotelyAsync(
@@ -99,7 +156,24 @@ internal sealed partial class ClusterAdmin
                 Generation = -1,
                 Topics = 0,
                 Lag = 0,
+                UnknownLags = 0,
             },
             members, offsets);
     }
+}
+
+/// <summary>A log as the partition's leader has it; -1 for what is not known.</summary>
+internal readonly record struct LedLog(
+    long Start, long HighWatermark, long End, long SizeBytes, int Segments, string? Directory, double MessagesPerSec, double BytesPerSec)
+{
+    /// <summary>Why it is not known, in whole or in part; null where it is.</summary>
+    public string? Unknown { get; init; }
+
+    /// <summary>Whether a broker of another host leads it.</summary>
+    public bool IsElsewhere { get; init; }
+
+    /// <summary>Records between its ends; -1 when they are not known.</summary>
+    public long Messages => Start < 0 || End < 0 ? -1 : End - Start;
+
+    public static LedLog NotKnown(string why) => new(-1, -1, -1, -1, -1, null, 0, 0) { Unknown = why };
 }

@@ -1,3 +1,4 @@
+using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Admin.Hosted.Replicas;
 using Broker.Engine.Configuration;
 using Broker.Engine.Metadata;
@@ -36,12 +37,13 @@ internal sealed partial class ClusterAdmin
             Reassigning = _reassignments.Count,
             ThrottleBytesPerSec = Throttle(),
             Skew = census.Skew,
-            Brokers = [.. KnownBrokers(census.Image).Union(census.Brokers.Keys).Order().Select(census.Share)],
+            Brokers = [.. KnownBrokers(census).Order().Select(census.Share)],
         };
     }
 
-    /// <summary>Brokers that are registered, and those of this host.</summary>
-    private IEnumerable<int> KnownBrokers(MetadataImage image) => image.Brokers.Keys.Union(_cluster.Brokers.Select(b => b.Id));
+    /// <summary>Brokers that are registered, those that hold replicas, and those of this host.</summary>
+    private IEnumerable<int> KnownBrokers(Census census) =>
+        census.Image.Brokers.Keys.Union(census.Brokers.Keys).Union(_cluster.Brokers.Select(b => b.Id));
 
     /// <summary>The epoch of the controller that brokers of this host have heard of last; -1 for none.</summary>
     private int ControllerEpoch() => Running().Select(b => b.Replicas?.ControllerEpoch ?? 0).DefaultIfEmpty(0).Max() is var epoch && epoch > 0
@@ -89,6 +91,7 @@ internal sealed partial class ClusterAdmin
 
     public Page<PartitionReplicas> Replicas(string topic, int skip, int take)
     {
+        _remoteLogs.Look();
         MetadataImage image = Image;
         TopicImage known = Known(topic);
         int least = MinInSync(topic);
@@ -104,7 +107,14 @@ internal sealed partial class ClusterAdmin
     private PartitionReplicas Describe(PartitionState state, MetadataImage image)
     {
         var id = new TopicPartition(state.Topic, state.Partition);
-        (BrokerServer Broker, Partition Partition)? leader = Leader(id);
+        Partition? leader = Leader(id)?.Partition;
+        if (state.Image.Replicas.Any(IsRemote))
+        {
+            _remoteLogs.LookAt(id);
+        }
+        var about = new About(
+            id, state.Image, image, leader, leader?.Log.LogEndOffset ?? LogOf(id, state.Image.Leader).End,
+            leader is null ? _reassignments.Find(id) : null);
         return new PartitionReplicas
         {
             Partition = state.Partition,
@@ -113,35 +123,65 @@ internal sealed partial class ClusterAdmin
             IsOnPreferred = state.IsOnPreferred,
             IsUnderReplicated = state.IsUnderReplicated,
             MinInSyncReplicas = state.MinInSync,
-            Replicas = [.. state.Image.Replicas.Select(replica => Describe(id, replica, state.Image, image, leader))],
+            Replicas = [.. state.Image.Replicas.Select(replica => Describe(about, replica))],
         };
     }
 
-    /// <summary>A replica by itself where it is in this process, else by what its leader knows of it.</summary>
-    private ReplicaView Describe(
-        TopicPartition id, int replica, PartitionImage state, MetadataImage image, (BrokerServer Broker, Partition Partition)? leader)
+    /// <summary>A partition whose replicas are described.</summary>
+    /// <param name="Id">Which.</param>
+    /// <param name="State">As the controller published it.</param>
+    /// <param name="Image">The cluster.</param>
+    /// <param name="Leader">Its leader, where that is in this process.</param>
+    /// <param name="End">The leader's end, wherever that is; -1 when it is not known.</param>
+    /// <param name="Moving">Its reassignment, where only the controller's list tells of it.</param>
+    private sealed record About(
+        TopicPartition Id, PartitionImage State, MetadataImage Image, Partition? Leader, long End, Reassignment? Moving);
+
+    /// <summary>A replica by itself where it is in this process, else by what its leader here knows of it, else by its own broker's
+    /// word.</summary>
+    private ReplicaView Describe(About about, int replica)
     {
-        Partition? own = Held(replica, id);
-        FollowerState? known = leader?.Partition.Role.Follower(replica);
-        bool isLeader = replica == state.Leader;
-        bool isAlive = image.IsAlive(replica) && !state.OfflineReplicas.Contains(replica);
-        long end = own?.Log.LogEndOffset ?? known?.LogEndOffset ?? -1;
-        long? lag = isLeader || end < 0 || leader is null ? null : Math.Max(0, leader.Value.Partition.Log.LogEndOffset - end);
+        Partition? own = Held(replica, about.Id);
+        FollowerState? known = about.Leader?.Role.Follower(replica);
+        bool isLeader = replica == about.State.Leader;
+        bool isAlive = about.Image.IsAlive(replica) && !about.State.OfflineReplicas.Contains(replica);
+        string? unknown = null;
+        RemoteLog? asked = own is null && known is not { LogEndOffset: >= 0 } ? Asked(about.Id, replica, isLeader, out unknown) : null;
+        long end = own?.Log.LogEndOffset ?? asked?.End ?? known?.LogEndOffset ?? -1;
+        long? lag = isLeader || end < 0 || about.End < 0 ? null : Math.Max(0, about.End - end);
         return new ReplicaView
         {
             BrokerId = replica,
             IsLeader = isLeader,
-            IsInSync = state.InSyncReplicas.Contains(replica),
+            IsInSync = about.State.InSyncReplicas.Contains(replica),
             IsAlive = isAlive,
-            IsAdding = leader?.Partition.Role.AddingReplicas.Contains(replica) ?? false,
-            IsRemoving = leader?.Partition.Role.RemovingReplicas.Contains(replica) ?? false,
-            Source = own is not null ? ReplicaSource.Replica : known is { LogEndOffset: >= 0 } ? ReplicaSource.Leader : ReplicaSource.Unknown,
+            IsAdding = about.Leader?.Role.AddingReplicas.Contains(replica) ?? about.Moving?.Adding.Contains(replica) ?? false,
+            IsRemoving = about.Leader?.Role.RemovingReplicas.Contains(replica) ?? about.Moving?.Removing.Contains(replica) ?? false,
+            Source = own is not null ? ReplicaSource.Replica : asked is not null ? ReplicaSource.Asked
+                : end >= 0 ? ReplicaSource.Leader : ReplicaSource.Unknown,
             LogEndOffset = end,
-            HighWatermark = own?.HighWatermark ?? known?.ToldHighWatermark ?? -1,
+            HighWatermark = own?.HighWatermark ?? asked?.HighWatermark ?? known?.ToldHighWatermark ?? -1,
             Lag = lag,
             CaughtUpMsAgo = isLeader || known is not { WasCaughtUp: true } ? null
-                : lag == 0 && isAlive ? 0 : leader!.Value.Partition.SinceCaughtUpMs(known),
+                : lag == 0 && isAlive ? 0 : about.Leader!.SinceCaughtUpMs(known),
+            Unknown = end >= 0 ? null : unknown,
         };
+    }
+
+    /// <summary>What the broker of another host tells of its replica; null with the reason where that is not known.</summary>
+    private RemoteLog? Asked(TopicPartition id, int replica, bool isLeader, out string? unknown)
+    {
+        if (IsHere(replica))
+        {
+            unknown = $"Broker {replica} of this host does not hold it now.";
+            return null;
+        }
+        if (!Image.IsAlive(replica))
+        {
+            unknown = $"Broker {replica} is not there.";
+            return null;
+        }
+        return isLeader ? _remoteLogs.Led(replica, id, out unknown) : _remoteLogs.Followed(replica, id, out unknown);
     }
 
     /// <summary>A replica on a broker of this host that runs.</summary>
@@ -155,7 +195,7 @@ internal sealed partial class ClusterAdmin
     public ShutdownPreview PreviewShutdown(int brokerId)
     {
         Census census = Census;
-        if (!KnownBrokers(census.Image).Contains(brokerId))
+        if (!KnownBrokers(census).Contains(brokerId))
         {
             throw new AdminException("RESOURCE_NOT_FOUND", $"There is no broker {brokerId}.");
         }

@@ -16,6 +16,7 @@ internal sealed partial class ClusterAdmin
 
     public Page<TopicSummary> Topics(TopicQuery query)
     {
+        _remoteLogs.Look();
         IEnumerable<TopicImage> found = Image.Topics.Values
             .Where(t => query.IncludeInternal || !InternalTopics.Contains(t.Name))
             .Where(t => query.Search is not { Length: > 0 } search || t.Name.Contains(search, StringComparison.OrdinalIgnoreCase));
@@ -48,17 +49,24 @@ internal sealed partial class ClusterAdmin
 
     private TopicSummary Summary(TopicImage topic)
     {
-        long messages = 0;
-        long bytes = 0;
+        (long messages, long bytes, int unknown, int elsewhere) = (0, 0, 0, 0);
+        (double messagesIn, double bytesIn, string? why) = (0, 0, null);
         for (int i = 0; i < topic.Partitions.Length; i++)
         {
-            if (Leader(new TopicPartition(topic.Name, i)) is { } leader)
+            if (topic.Partitions[i] is not { } partition)
             {
-                messages += leader.Partition.Log.LogEndOffset - leader.Partition.Log.LogStartOffset;
-                bytes += leader.Partition.Log.SizeBytes;
+                continue;
             }
+            LedLog log = LogOf(new TopicPartition(topic.Name, i), partition.Leader);
+            messages += Math.Max(0, log.Messages);
+            bytes += Math.Max(0, log.SizeBytes);
+            unknown += log.Unknown is null ? 0 : 1;
+            why ??= log.Unknown;
+            elsewhere += log.IsElsewhere ? 1 : 0;
+            (messagesIn, bytesIn) = log.IsElsewhere ? (messagesIn + log.MessagesPerSec, bytesIn + log.BytesPerSec) : (messagesIn, bytesIn);
         }
         List<PartitionImage> partitions = [.. topic.Partitions.OfType<PartitionImage>()];
+        TrafficRates here = _traffic.Topic(topic.Name);
         return new TopicSummary
         {
             Name = topic.Name,
@@ -70,14 +78,18 @@ internal sealed partial class ClusterAdmin
             UnderReplicatedPartitions = partitions.Count(p => p.InSyncReplicas.Length < p.Replicas.Length),
             Messages = messages,
             SizeBytes = bytes,
+            UnknownPartitions = unknown,
+            Unknown = why,
+            LedElsewhere = elsewhere,
             CleanupPolicy = Informed() is { } broker
                 ? LogConfig.Effective(broker.Config.Current, broker.Config.Topic(topic.Name), "cleanup.policy") ?? "" : "",
-            Rates = _traffic.Topic(topic.Name),
+            Rates = here with { MessagesInPerSec = here.MessagesInPerSec + messagesIn, BytesInPerSec = here.BytesInPerSec + bytesIn },
         };
     }
 
     public TopicDetail Topic(string topic)
     {
+        _remoteLogs.Look();
         TopicImage image = Known(topic);
         return new TopicDetail
         {
@@ -88,7 +100,8 @@ internal sealed partial class ClusterAdmin
             [
                 .. AllGroups().Where(g => g.Partitions.Any(p => p.Topic == topic && p.CommittedOffset >= 0))
                     .Select(g => new TopicGroupView(
-                        g.Summary.GroupId, g.Summary.State, g.Partitions.Where(p => p.Topic == topic).Sum(p => p.Lag ?? 0))),
+                        g.Summary.GroupId, g.Summary.State, g.Partitions.Where(p => p.Topic == topic).Sum(p => p.Lag ?? 0),
+                        g.Partitions.Count(p => p.Topic == topic && IsLagUnknown(p)))),
             ],
             History = _traffic.TopicHistory(topic),
         };
@@ -99,8 +112,7 @@ internal sealed partial class ClusterAdmin
 
     private PartitionView Describe(string topic, int index, PartitionImage image)
     {
-        var id = new TopicPartition(topic, index);
-        var leader = Leader(id)?.Partition;
+        LedLog log = LogOf(new TopicPartition(topic, index), image.Leader);
         return new PartitionView
         {
             Partition = index,
@@ -108,13 +120,14 @@ internal sealed partial class ClusterAdmin
             LeaderEpoch = image.LeaderEpoch,
             Replicas = [.. image.Replicas],
             InSyncReplicas = [.. image.InSyncReplicas],
-            LogStartOffset = leader?.Log.LogStartOffset ?? -1,
-            HighWatermark = leader?.HighWatermark ?? -1,
-            LogEndOffset = leader?.Log.LogEndOffset ?? -1,
-            SizeBytes = leader?.Log.SizeBytes ?? 0,
-            Segments = leader?.Log.Segments.Count ?? 0,
-            MessagesInPerSec = _traffic.Partition(id).Messages,
-            LogDirectory = leader?.Log.ParentDirectory,
+            LogStartOffset = log.Start,
+            HighWatermark = log.HighWatermark,
+            LogEndOffset = log.End,
+            SizeBytes = log.SizeBytes,
+            Segments = log.Segments,
+            MessagesInPerSec = log.MessagesPerSec,
+            LogDirectory = log.Directory,
+            Unknown = log.Unknown,
         };
     }
 
@@ -188,15 +201,20 @@ internal sealed partial class ClusterAdmin
 
     public Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken)
     {
+        var id = new TopicPartition(topic, partition);
+        if (LeaderOf(id) is var elsewhere && IsRemote(elsewhere))
+        {
+            return DeleteRecordsRemotelyAsync(elsewhere, id, beforeOffset, cancellationToken);
+        }
         var found = LeaderOrThrow(topic, partition);
         long target = beforeOffset == -1 ? found.HighWatermark : beforeOffset;
         if (!found.Log.Config.CleanupPolicyDelete)
         {
-            throw new AdminException("POLICY_VIOLATION", $"The topic '{topic}' does not have cleanup.policy=delete.");
+            throw NotDeleted(topic);
         }
         if (target < 0 || !found.Log.IncrementLogStartOffset(target, found.HighWatermark))
         {
-            throw new AdminException("OFFSET_OUT_OF_RANGE", $"{target} is not between the log's start and its high watermark.");
+            throw OutOfRange(target);
         }
         BrokerServer broker = Leader(found.Id)?.Broker
             ?? throw new AdminException("LEADER_NOT_AVAILABLE", $"The leader of {found.Id} is not running in this host any more.");
@@ -208,6 +226,12 @@ internal sealed partial class ClusterAdmin
             },
             cancellationToken);
     }
+
+    private static AdminException NotDeleted(string topic) =>
+        new("POLICY_VIOLATION", $"The topic '{topic}' does not have cleanup.policy=delete.");
+
+    private static AdminException OutOfRange(long offset) =>
+        new("OFFSET_OUT_OF_RANGE", $"{offset} is not between the log's start and its high watermark.");
 
     private Replication.Partition LeaderOrThrow(string topic, int partition)
     {

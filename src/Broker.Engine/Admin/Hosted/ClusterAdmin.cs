@@ -30,6 +30,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         _observing = cluster.Time.CreateTimer(_ => Observe(), null, s_observe, s_observe);
         _remote = new RemoteBrokers(() => Image, cluster.Time);
         _remoteGroups = new RemoteGroups(_remote, Remote, LeaderOf, CommittedHere, cluster.Time);
+        _remoteLogs = new RemoteLogs(_remote, () => Image, Remote, cluster.Time);
         _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
     }
 
@@ -41,6 +42,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         _observing.Dispose();
         _feeds.Dispose();
         _ = _remoteGroups.DisposeAsync().AsTask();
+        _ = _remoteLogs.DisposeAsync().AsTask();
         _ = _remote.DisposeAsync().AsTask();
     }
 
@@ -70,9 +72,11 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
 
     public ClusterOverview Overview()
     {
+        _remoteLogs.Look();
         Census census = Census;
         MetadataImage image = census.Image;
         Counts counts = census.Counts;
+        List<int> remote = Remote();
         List<HealthFinding> findings = Findings(image, counts);
         return new ClusterOverview
         {
@@ -81,7 +85,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             ControllerId = image.ControllerId,
             ControllerEpoch = ControllerEpoch(),
             BrokersOnline = image.Brokers.Count,
-            BrokersKnown = KnownBrokers(image).Count(),
+            BrokersKnown = KnownBrokers(census).Count(),
             Topics = image.Topics.Count,
             Partitions = counts.Partitions,
             OfflinePartitions = counts.Offline,
@@ -89,7 +93,9 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             NotPreferredPartitions = counts.NotPreferred,
             Skew = census.Skew,
             Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0) + _remoteGroups.Groups.Count(g => Coordinator(g.Described.GroupId) is null),
-            LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)),
+            LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)) + remote.Sum(b => _remoteLogs.Directories(b, out _)?.LogBytes ?? 0),
+            Silent = [.. remote.Select(Silent).OfType<SilentBroker>()],
+            IsWhole = remote.Count == 0,
             Connections = Running().Sum(b => b.Connections.Count),
             Rates = _traffic.Cluster,
             Health = findings.Count == 0 ? HealthLevel.Healthy : findings.Max(f => f.Level),
@@ -98,6 +104,9 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             StartedAt = _cluster.StartedAt,
         };
     }
+
+    private SilentBroker? Silent(int broker) =>
+        _remoteLogs.Directories(broker, out string? unknown) is null ? new SilentBroker(broker, unknown!) : null;
 
     private List<HealthFinding> Findings(MetadataImage image, Counts counts)
     {
@@ -108,6 +117,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
                 HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{Why(broker)}.",
                 $"/brokers/{broker.Id}"));
         }
+        AddElsewhere(findings, image);
         AddReplication(findings, counts);
         if (image.ControllerId < 0)
         {
@@ -118,6 +128,23 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             findings.Add(new HealthFinding(HealthLevel.Down, $"Log directory {directory.Path} is out of service: {directory.OfflineReason}", "/brokers"));
         }
         return findings;
+    }
+
+    private void AddElsewhere(List<HealthFinding> findings, MetadataImage image)
+    {
+        foreach (int broker in KnownBrokers(_census.Of(image)).Where(b => !IsHere(b)).Order())
+        {
+            if (!image.IsAlive(broker))
+            {
+                findings.Add(new HealthFinding(
+                    HealthLevel.Degraded, $"Broker {broker} is not there: it holds replicas, but is not registered.", $"/brokers/{broker}"));
+            }
+            else if (_remoteLogs.Silence(broker) is { } silence)
+            {
+                findings.Add(new HealthFinding(
+                    HealthLevel.Degraded, $"{silence.TrimEnd('.')}. Figures of what it leads and coordinates are not known.", $"/brokers/{broker}"));
+            }
+        }
     }
 
     private void AddReplication(List<HealthFinding> findings, Counts counts)
@@ -151,8 +178,9 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
 
     public IReadOnlyList<BrokerSummary> Brokers()
     {
+        _remoteLogs.Look();
         Census census = Census;
-        return [.. KnownBrokers(census.Image).Order().Select(id => Summary(id, census))];
+        return [.. KnownBrokers(census).Order().Select(id => Summary(id, census))];
     }
 
     private BrokerSummary Summary(int id, Census census)
@@ -164,7 +192,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         return new BrokerSummary
         {
             Id = id,
-            State = hosted?.State ?? BrokerState.Running,
+            State = hosted?.State ?? (known is null ? BrokerState.Absent
+                : _remoteLogs.Silence(id) is null ? BrokerState.Running : BrokerState.Silent),
             IsLocal = hosted is not null,
             IsController = census.Image.ControllerId == id && known is not null,
             Endpoints = [.. (server?.Endpoints ?? known?.Endpoints ?? []).Select(e => $"{e.Listener}://{e.Host}:{e.Port}")],
@@ -172,11 +201,11 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             Partitions = share.Replicas,
             Leaders = share.Leaders,
             Share = share,
-            LogBytes = server?.Logs.Logs.Sum(l => l.SizeBytes) ?? 0,
-            Connections = server?.Connections.Count ?? 0,
-            Rates = server is null ? TrafficRates.None : _traffic.Broker(id),
-            NetworkIdle = server is null ? 1 : _traffic.NetworkIdle(id),
-            Failure = hosted?.Failure,
+            LogBytes = hosted is null ? _remoteLogs.Directories(id, out _)?.LogBytes ?? -1 : server?.Logs.Logs.Sum(l => l.SizeBytes) ?? 0,
+            Connections = hosted is null ? -1 : server?.Connections.Count ?? 0,
+            Rates = hosted is null ? RemoteRates(id) : server is null ? TrafficRates.None : _traffic.Broker(id),
+            NetworkIdle = hosted is null ? -1 : server is null ? 1 : _traffic.NetworkIdle(id),
+            Failure = hosted is null ? _remoteLogs.Silence(id) : hosted.Failure,
         };
     }
 
@@ -184,7 +213,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
     {
         Census census = Census;
         HostedBroker? hosted = _cluster.Brokers.FirstOrDefault(b => b.Id == brokerId);
-        if (hosted is null && !census.Image.IsAlive(brokerId))
+        _remoteLogs.Look();
+        if (hosted is null && !KnownBrokers(census).Contains(brokerId))
         {
             throw new AdminException("RESOURCE_NOT_FOUND", $"There is no broker {brokerId}.");
         }
@@ -192,7 +222,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         return new BrokerDetail
         {
             Summary = Summary(brokerId, census),
-            LogDirectories = server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
+            LogDirectories = hosted is null ? _remoteLogs.Directories(brokerId, out _)?.Items ?? [] : server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
             Connections =
             [
                 .. (server?.Connections ?? []).Select(c => new ConnectionView(

@@ -47,7 +47,7 @@ internal sealed class RemoteSource(RemoteBrokers brokers, int leader, string top
     public const long StartTimestamp = -2;
 
     /// <summary>The last version of Fetch that is neither flexible nor names topics by id.</summary>
-    private const short FetchVersion = 11;
+    public const short FetchVersion = 11;
 
     public override int Index => index;
 

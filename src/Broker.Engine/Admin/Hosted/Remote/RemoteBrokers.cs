@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using Broker.Client;
+using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Admin.Hosted.Remote;
 
 /// <summary>A line to each broker of another host, for what only that broker knows. Lines are opened when they are needed and
-/// dropped when they fail. The versions asked for are those that Kafka 2.8 to 4.x all have. Thread-safe.</summary>
+/// dropped when they fail. Each request goes out in the highest version that it is filled in for and the broker knows. Thread-safe.</summary>
 /// <param name="image">The cluster as it is known now.</param>
 /// <param name="time">For the limits.</param>
 internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time) : IAsyncDisposable
@@ -14,44 +15,54 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
     private static readonly TimeSpan s_connectWithin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_answerWithin = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<int, Task<KafkaConnection>> _lines = new();
+    private readonly ConcurrentDictionary<int, Task<PeerConnection>> _lines = new();
 
     /// <param name="broker">Whom to ask.</param>
     /// <param name="request">What.</param>
-    /// <param name="version">In which version.</param>
+    /// <param name="atMost">The highest version that the request is filled in for.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>
     /// <param name="mayTakeMs">What the broker itself may take, beyond the way there and back.</param>
     /// <exception cref="AdminException">BROKER_NOT_AVAILABLE: it does not answer, or not in time.</exception>
     public async Task<TResponse> CallAsync<TRequest, TResponse>(
-        int broker, TRequest request, short version, CancellationToken cancellationToken, long mayTakeMs = 0)
+        int broker, TRequest request, short atMost, CancellationToken cancellationToken, long mayTakeMs = 0)
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
-        using var late = new CancellationTokenSource(s_answerWithin + TimeSpan.FromMilliseconds(mayTakeMs), time);
+        TimeSpan within = s_answerWithin + TimeSpan.FromMilliseconds(mayTakeMs);
+        using var late = new CancellationTokenSource(within, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-        Task<KafkaConnection> line = _lines.GetOrAdd(broker, OpenAsync);
+        Task<PeerConnection> line = _lines.GetOrAdd(broker, OpenAsync);
         try
         {
-            KafkaConnection connection = await line.WaitAsync(limit.Token).ConfigureAwait(false);
-            return await connection.SendAsync<TRequest, TResponse>(request, version, limit.Token).ConfigureAwait(false);
+            PeerConnection connection = await line.WaitAsync(limit.Token).ConfigureAwait(false);
+            return await connection.SendAsync<TRequest, TResponse>(request, limit.Token, atMost).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             Drop(broker, line);
-            throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {broker} does not answer: {e.Message}");
+            string why = e is IOException ? e.Message : $"nothing came within {within.TotalSeconds:0} s";
+            throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {broker} does not answer: {why}");
         }
     }
 
-    private async Task<KafkaConnection> OpenAsync(int broker)
+    private async Task<PeerConnection> OpenAsync(int broker)
     {
         await Task.Yield();   // not within the dictionary
         BrokerEndpoint endpoint = image().Brokers.GetValueOrDefault(broker)?.Endpoints[0]
             ?? throw new IOException($"broker {broker} is not in the cluster");
-        return await KafkaConnection.ConnectAsync(
-            endpoint.Host, endpoint.Port, "console", s_connectWithin, CancellationToken.None).ConfigureAwait(false);
+        using var late = new CancellationTokenSource(s_connectWithin, time);
+        try
+        {
+            return await PeerConnection.ConnectAsync(
+                new Dialer(time), endpoint, "console", s_connectWithin, late.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new IOException($"{endpoint.Host}:{endpoint.Port} says nothing within {s_connectWithin.TotalSeconds:0} s");
+        }
     }
 
-    private void Drop(int broker, Task<KafkaConnection> line)
+    private void Drop(int broker, Task<PeerConnection> line)
     {
         if (_lines.TryRemove(KeyValuePair.Create(broker, line)))
         {
@@ -59,7 +70,7 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
         }
     }
 
-    private static async Task CloseAsync(Task<KafkaConnection> line)
+    private static async Task CloseAsync(Task<PeerConnection> line)
     {
         try
         {
@@ -73,7 +84,7 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
 
     public async ValueTask DisposeAsync()
     {
-        foreach ((int broker, Task<KafkaConnection> line) in _lines)
+        foreach ((int broker, Task<PeerConnection> line) in _lines)
         {
             if (_lines.TryRemove(KeyValuePair.Create(broker, line)))
             {

@@ -1,10 +1,12 @@
+using System.Collections.Concurrent;
 using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Admin.Hosted.Remote;
 
 /// <summary>
 /// The groups that brokers of other hosts coordinate, and the ends of the partitions that they lead, looked at every two
-/// seconds, so that queries answer from memory. A broker that does not answer has no groups until it does. Thread-safe.
+/// seconds, so that queries answer from memory. Each broker is looked at by itself; one that does not answer has no groups, and
+/// its partitions no ends, until it does. Thread-safe.
 /// </summary>
 internal sealed class RemoteGroups : IAsyncDisposable
 {
@@ -17,15 +19,22 @@ internal sealed class RemoteGroups : IAsyncDisposable
 
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a look at one broker may take in all.</summary>
+    private static readonly TimeSpan s_lookWithin = TimeSpan.FromSeconds(8);
+
+    /// <summary>How long an end is taken for the present one.</summary>
+    private static readonly TimeSpan s_endGoodFor = TimeSpan.FromSeconds(6);
+
     private readonly RemoteBrokers _brokers;
     private readonly Func<IReadOnlyList<int>> _remote;
     private readonly Func<TopicPartition, int> _leaderOf;
     private readonly Func<IEnumerable<TopicPartition>> _committedHere;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<int, Looked> _looked = new();
+    private readonly ConcurrentDictionary<int, Task> _looking = new();
     private readonly Task _running;
-    private volatile IReadOnlyList<RemoteGroup> _groups = [];
-    private volatile IReadOnlyDictionary<TopicPartition, long> _ends = new Dictionary<TopicPartition, long>();
+    private volatile IReadOnlyDictionary<string, RemoteGroup> _groups = new Dictionary<string, RemoteGroup>();
 
     /// <param name="brokers">The lines.</param>
     /// <param name="remote">The brokers that live in other hosts now.</param>
@@ -44,12 +53,14 @@ internal sealed class RemoteGroups : IAsyncDisposable
         _running = RunAsync();
     }
 
-    public IReadOnlyList<RemoteGroup> Groups => _groups;
+    public IEnumerable<RemoteGroup> Groups => _groups.Values;
 
-    public RemoteGroup? Find(string groupId) => _groups.FirstOrDefault(g => g.Described.GroupId == groupId);
+    public RemoteGroup? Find(string groupId) => _groups.GetValueOrDefault(groupId);
 
     /// <summary>The high watermark of a partition led elsewhere that some group has committed; -1 where it is not known.</summary>
-    public long EndOf(TopicPartition partition) => _ends.GetValueOrDefault(partition, -1);
+    public long EndOf(TopicPartition partition) =>
+        _looked.GetValueOrDefault(_leaderOf(partition)) is { } looked && _time.GetElapsedTime(looked.At) < s_endGoodFor
+            ? looked.Ends.GetValueOrDefault(partition, -1) : -1;
 
     private async Task RunAsync()
     {
@@ -58,70 +69,93 @@ internal sealed class RemoteGroups : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
             {
-                await LookAsync().ConfigureAwait(false);
+                Look();
             }
         }
         catch (OperationCanceledException)
         {
             // the console goes
         }
+        await Task.WhenAll(_looking.Values).ConfigureAwait(false);
     }
 
-    private async Task LookAsync()
+    private void Look()
     {
         IReadOnlyList<int> remote = _remote();
-        if (remote.Count == 0)
+        foreach (int gone in _looked.Keys.Except(remote).ToArray())
         {
-            _groups = [];
-            return;
+            Keep(gone, null);
+            _looking.TryRemove(gone, out _);
         }
-        List<RemoteGroup>[] found = await Task.WhenAll(remote.Select(OrEmptyAsync)).ConfigureAwait(false);
-        List<RemoteGroup> groups = [.. found.SelectMany(g => g)];
-        ILookup<int, TopicPartition> byLeader = groups.SelectMany(g => g.Offsets.Keys).Concat(_committedHere()).Distinct()
-            .ToLookup(_leaderOf);
-        Dictionary<TopicPartition, long>[] ends = await Task.WhenAll(
-            remote.Where(byLeader.Contains).Select(b => EndsAsync(b, byLeader[b]))).ConfigureAwait(false);
-        _ends = ends.SelectMany(e => e).ToDictionary();
-        _groups = groups;
+        foreach (int broker in remote.Where(b => _looking.GetValueOrDefault(b) is not { IsCompleted: false }))
+        {
+            _looking[broker] = LookAtAsync(broker);
+        }
     }
 
-    private async Task<List<RemoteGroup>> OrEmptyAsync(int broker)
+    private async Task LookAtAsync(int broker)
     {
+        using var late = new CancellationTokenSource(s_lookWithin, _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, late.Token);
         try
         {
-            return await GroupsOfAsync(broker).ConfigureAwait(false);
+            List<RemoteGroup> groups = await GroupsOfAsync(broker, limit.Token).ConfigureAwait(false);
+            List<TopicPartition> led = [.. groups.Concat(_groups.Values).SelectMany(g => g.Offsets.Keys).Concat(_committedHere()).Distinct()
+                .Where(p => _leaderOf(p) == broker)];
+            Keep(broker, new Looked(groups, await EndsAsync(broker, led, limit.Token).ConfigureAwait(false), _time.GetTimestamp()));
         }
-        catch (AdminException)
+        catch (Exception e) when (e is AdminException or OperationCanceledException)
         {
-            return [];
+            Keep(broker, null);
         }
     }
 
-    private async Task<List<RemoteGroup>> GroupsOfAsync(int broker)
+    /// <summary>Takes in what a broker told, or that it told nothing.</summary>
+    private void Keep(int broker, Looked? looked)
+    {
+        if (looked is null)
+        {
+            _looked.TryRemove(broker, out _);
+        }
+        else
+        {
+            _looked[broker] = looked;
+        }
+        // A group that has just gone to another coordinator may be listed by both.
+        _groups = _looked.Values.SelectMany(l => l.Groups).DistinctBy(g => g.Described.GroupId).ToDictionary(g => g.Described.GroupId);
+    }
+
+    private async Task<List<RemoteGroup>> GroupsOfAsync(int broker, CancellationToken cancellationToken)
     {
         ListGroupsResponse listed = await _brokers.CallAsync<ListGroupsRequest, ListGroupsResponse>(
-            broker, new(), ListVersion, _stopping.Token).ConfigureAwait(false);
+            broker, new(), ListVersion, cancellationToken).ConfigureAwait(false);
         var groups = new List<RemoteGroup>();
         foreach (ListGroupsResponse.ListedGroup[] some in listed.Groups.Chunk(DescribedAtOnce))
         {
             DescribeGroupsResponse described = await _brokers.CallAsync<DescribeGroupsRequest, DescribeGroupsResponse>(
-                broker, new() { Groups = [.. some.Select(g => g.GroupId)] }, DescribeVersion, _stopping.Token).ConfigureAwait(false);
+                broker, new() { Groups = [.. some.Select(g => g.GroupId)] }, DescribeVersion, cancellationToken).ConfigureAwait(false);
             groups.AddRange(await Task.WhenAll(described.Groups.Where(g => g.ErrorCode == ErrorCode.None).Select(async g =>
-                new RemoteGroup(broker, g, await OffsetsAsync(broker, g.GroupId).ConfigureAwait(false)))).ConfigureAwait(false));
+                new RemoteGroup(broker, g, await OffsetsAsync(broker, g.GroupId, cancellationToken).ConfigureAwait(false)))).ConfigureAwait(false));
         }
         return groups;
     }
 
-    private async Task<Dictionary<TopicPartition, OffsetFetchResponse.OffsetFetchResponsePartition>> OffsetsAsync(int broker, string groupId)
+    private async Task<Dictionary<TopicPartition, OffsetFetchResponse.OffsetFetchResponsePartition>> OffsetsAsync(
+        int broker, string groupId, CancellationToken cancellationToken)
     {
         OffsetFetchResponse response = await _brokers.CallAsync<OffsetFetchRequest, OffsetFetchResponse>(
-            broker, new() { GroupId = groupId, Topics = null }, OffsetsVersion, _stopping.Token).ConfigureAwait(false);
+            broker, new() { GroupId = groupId, Topics = null }, OffsetsVersion, cancellationToken).ConfigureAwait(false);
         return response.Topics.SelectMany(t => t.Partitions, (t, p) => (Id: new TopicPartition(t.Name, p.PartitionIndex), Offset: p))
             .Where(o => o.Offset.CommittedOffset >= 0).ToDictionary(o => o.Id, o => o.Offset);
     }
 
-    private async Task<Dictionary<TopicPartition, long>> EndsAsync(int broker, IEnumerable<TopicPartition> partitions)
+    private async Task<Dictionary<TopicPartition, long>> EndsAsync(
+        int broker, List<TopicPartition> partitions, CancellationToken cancellationToken)
     {
+        if (partitions.Count == 0)
+        {
+            return [];
+        }
         var request = new ListOffsetsRequest { ReplicaId = -1 };
         foreach (IGrouping<string, TopicPartition> topic in partitions.GroupBy(p => p.Topic))
         {
@@ -133,17 +167,10 @@ internal sealed class RemoteGroups : IAsyncDisposable
             }));
             request.Topics.Add(asked);
         }
-        try
-        {
-            ListOffsetsResponse response = await _brokers.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
-                broker, request, RemoteSource.OffsetsVersion, _stopping.Token).ConfigureAwait(false);
-            return response.Topics.SelectMany(t => t.Partitions, (t, p) => (Id: new TopicPartition(t.Name, p.PartitionIndex), p.ErrorCode, p.Offset))
-                .Where(p => p.ErrorCode == ErrorCode.None).ToDictionary(p => p.Id, p => p.Offset);
-        }
-        catch (AdminException)
-        {
-            return [];
-        }
+        ListOffsetsResponse response = await _brokers.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
+            broker, request, RemoteSource.OffsetsVersion, cancellationToken).ConfigureAwait(false);
+        return response.Topics.SelectMany(t => t.Partitions, (t, p) => (Id: new TopicPartition(t.Name, p.PartitionIndex), p.ErrorCode, p.Offset))
+            .Where(p => p.ErrorCode == ErrorCode.None).ToDictionary(p => p.Id, p => p.Offset);
     }
 
     public async ValueTask DisposeAsync()
@@ -153,6 +180,12 @@ internal sealed class RemoteGroups : IAsyncDisposable
         _stopping.Dispose();
     }
 }
+
+/// <summary>What a look at a broker has brought.</summary>
+/// <param name="Groups">The groups that it coordinates.</param>
+/// <param name="Ends">High watermarks of partitions that it leads and some group has committed.</param>
+/// <param name="At">When, as a timestamp.</param>
+internal sealed record Looked(IReadOnlyList<RemoteGroup> Groups, IReadOnlyDictionary<TopicPartition, long> Ends, long At);
 
 /// <summary>A group as its coordinator describes it to anybody.</summary>
 internal sealed record RemoteGroup(

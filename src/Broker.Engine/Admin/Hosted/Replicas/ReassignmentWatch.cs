@@ -101,6 +101,15 @@ internal sealed class ReassignmentWatch
         }
     }
 
+    /// <summary>The one of a partition, or null.</summary>
+    public Reassignment? Find(TopicPartition id)
+    {
+        lock (_lock)
+        {
+            return _watched.GetValueOrDefault(id)?.Of;
+        }
+    }
+
     /// <summary>The partitions under way.</summary>
     public IReadOnlyList<TopicPartition> Partitions()
     {
