@@ -36,6 +36,37 @@ public sealed class ReplicationWireTests
     }
 
     [Fact]
+    public async Task ListOffsets_OfTheDebuggingReplica_IsTheLogsEnd_BeyondTheHighWatermark_AndOnFollowersToo()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(
+            brokers: 2, overrides: ["replica.lag.time.max.ms=600000", "replica.fetch.wait.max.ms=100"]);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, 2);
+        int first = cluster.LeaderOf(topic);
+        KafkaConnection leader = await cluster.ConnectAsync(first);
+        KafkaConnection follower = await cluster.ConnectAsync(1 - first);
+        await leader.ProduceAsync(topic, Calls.Batch(3), acks: -1);
+        Assert.Equal((ErrorCode.None, 3L), await EndAsync(follower, topic, -2));
+        Assert.Equal(ErrorCode.NotLeaderOrFollower, (await EndAsync(follower, topic, -1)).Error);
+
+        await cluster.Brokers[1 - first].KillAsync();
+        await leader.ProduceAsync(topic, Calls.Batch(2), acks: 1);
+
+        Assert.Equal((ErrorCode.None, 5L), await EndAsync(leader, topic, -2));
+        Assert.Equal((ErrorCode.None, 3L), await EndAsync(leader, topic, -1));
+    }
+
+    private static async Task<(ErrorCode Error, long Offset)> EndAsync(KafkaConnection client, TestTopic topic, int replica)
+    {
+        var request = new ListOffsetsRequest { ReplicaId = replica };
+        var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = topic.Name };
+        asked.Partitions.Add(new() { PartitionIndex = 0, Timestamp = -1 });
+        request.Topics.Add(asked);
+        ListOffsetsResponse.ListOffsetsPartitionResponse found =
+            (await client.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(request, 5)).Topics[0].Partitions[0];
+        return (found.ErrorCode, found.Offset);
+    }
+
+    [Fact]
     public async Task Kill_LeaderWhileAcksAllProducersWrite_LosesNothing()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(brokers: 3, overrides: s_quick);

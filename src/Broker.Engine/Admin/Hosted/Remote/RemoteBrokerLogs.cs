@@ -32,13 +32,16 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
     private volatile Told<RemoteDirectories>? _directories;
     private volatile Told<string>? _failure;
     private int _isBusy;
+    private long _watches;
 
     /// <summary>The round under way, or the last one. Never fails.</summary>
     public Task Round { get; private set; } = Task.CompletedTask;
 
     /// <summary>Whether what is known is up to date, be it that the broker refuses.</summary>
-    public bool IsFresh => IsGood(_failure, s_filesGoodFor)
-        || (IsGood(_led, s_logsPeriod + s_logsPeriod) && IsGood(_directories, s_filesPeriod + s_filesPeriod));
+    /// <param name="watches">The number of the last watch that is to be in it.</param>
+    public bool IsFresh(long watches) => IsGood(_failure, s_filesGoodFor)
+        || (IsGood(_led, s_logsPeriod + s_logsPeriod) && IsGood(_directories, s_filesPeriod + s_filesPeriod)
+            && (watches == 0 || (Volatile.Read(ref _watches) >= watches && IsGood(_followed, RemoteLogs.LogsGoodFor))));
 
     /// <summary>Why the broker does not tell, as of its last refusal.</summary>
     public string? Failure => IsGood(_failure, s_filesGoodFor) ? _failure?.What : null;
@@ -82,15 +85,15 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
     private bool IsDue<T>(Told<T>? told, TimeSpan period) => told is null || time.GetElapsedTime(told.At) >= period;
 
     /// <summary>Begins a round where none is under way.</summary>
-    public void Ask(MetadataImage image, ICollection<TopicPartition> watched, CancellationToken cancellationToken)
+    public void Ask(MetadataImage image, Watch watch, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _isBusy, 1) == 0)
         {
-            Round = Task.Run(() => RoundAsync(image, watched, cancellationToken), CancellationToken.None);
+            Round = Task.Run(() => RoundAsync(image, watch, cancellationToken), CancellationToken.None);
         }
     }
 
-    private async Task RoundAsync(MetadataImage image, ICollection<TopicPartition> watched, CancellationToken cancellationToken)
+    private async Task RoundAsync(MetadataImage image, Watch watch, CancellationToken cancellationToken)
     {
         try
         {
@@ -103,15 +106,12 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
             {
                 asked.Add(AskDirectoriesAsync(cancellationToken));
             }
-            if (watched.Count > 0 && IsDue(_followed, s_followersPeriod))
+            if (watch.Number > 0 && (watch.Number != _watches || IsDue(_followed, s_followersPeriod)))
             {
-                asked.Add(AskFollowedAsync(image, watched, cancellationToken));
+                asked.Add(AskFollowedAsync(image, watch, cancellationToken));
             }
             await Task.WhenAll(asked).ConfigureAwait(false);
-            if (asked.Count > 0)
-            {
-                _failure = null;
-            }
+            _failure = asked.Count > 0 ? null : _failure;
         }
         catch (AdminException e)
         {
@@ -169,15 +169,16 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
         }
     }
 
-    private async Task AskFollowedAsync(MetadataImage image, ICollection<TopicPartition> watched, CancellationToken cancellationToken)
+    private async Task AskFollowedAsync(MetadataImage image, Watch watch, CancellationToken cancellationToken)
     {
-        List<TopicPartition> held = [.. watched.Where(p => image.Partition(p.Topic, p.Partition) is { } state
+        List<TopicPartition> held = [.. watch.Partitions.Where(p => image.Partition(p.Topic, p.Partition) is { } state
             && state.Leader != broker && state.Replicas.Contains(broker))];
         Dictionary<TopicPartition, long> ends =
             await OffsetsAsync(held, Debugging, RemoteSource.EndTimestamp, cancellationToken).ConfigureAwait(false);
         Dictionary<TopicPartition, long> marks = await HighWatermarksAsync(ends, cancellationToken).ConfigureAwait(false);
         _followed = new(
             ends.ToDictionary(e => e.Key, e => new RemoteLog(-1, marks.GetValueOrDefault(e.Key, -1), e.Value, 0)), time.GetTimestamp());
+        Volatile.Write(ref _watches, watch.Number);
     }
 
     private async Task<Dictionary<TopicPartition, long>> OffsetsAsync(

@@ -24,6 +24,8 @@ internal sealed class RemoteLogs : IAsyncDisposable
     /// <summary>How long a caller that wants fresh figures waits for them.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(800);
 
+    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(5);
+
     private readonly RemoteBrokers _lines;
     private readonly Func<MetadataImage> _image;
     private readonly Func<IReadOnlyList<int>> _remote;
@@ -33,6 +35,9 @@ internal sealed class RemoteLogs : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ITimer _timer;
     private long _lookedAt;
+
+    /// <summary>How often a partition came to those that are watched.</summary>
+    private long _watches;
     private bool _isDisposed;
 
     /// <param name="lines">The lines.</param>
@@ -62,9 +67,14 @@ internal sealed class RemoteLogs : IAsyncDisposable
     /// <summary>Says that somebody looks at every replica of a partition.</summary>
     public void LookAt(TopicPartition partition)
     {
-        if (_watched.Count < WatchedMax || _watched.ContainsKey(partition))
+        bool isKnown = _watched.ContainsKey(partition);
+        if (isKnown || _watched.Count < WatchedMax)
         {
             _watched[partition] = _time.GetTimestamp();
+        }
+        if (!isKnown)
+        {
+            Interlocked.Increment(ref _watches);
         }
     }
 
@@ -75,19 +85,26 @@ internal sealed class RemoteLogs : IAsyncDisposable
     public async Task FreshAsync(CancellationToken cancellationToken)
     {
         Look();
-        Tick();
-        Task[] rounds = [.. _brokers.Values.Where(b => !b.IsFresh).Select(b => b.Round)];
-        if (rounds.Length == 0)
+        long began = _time.GetTimestamp();
+        while (s_patience - _time.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
         {
-            return;
-        }
-        try
-        {
-            await Task.WhenAll(rounds).WaitAsync(s_patience, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // Whoever has not answered yet is shown as one that has not.
+            Tick();
+            long watches = Interlocked.Read(ref _watches);
+            Task[] rounds = [.. _brokers.Values.Where(b => !b.IsFresh(watches)).Select(b => b.Round)];
+            if (rounds.Length == 0)
+            {
+                return;
+            }
+            try
+            {
+                // The round under way may have begun before it was known what is wanted: then there is another.
+                await Task.WhenAll(rounds).WaitAsync(left, _time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(s_step, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                return;   // whoever has not answered yet is shown as one that has not
+            }
         }
     }
 
@@ -138,7 +155,8 @@ internal sealed class RemoteLogs : IAsyncDisposable
         }
         foreach (int broker in remote)
         {
-            _brokers.GetOrAdd(broker, b => new RemoteBrokerLogs(b, _lines, _time)).Ask(_image(), _watched.Keys, _stopping.Token);
+            _brokers.GetOrAdd(broker, b => new RemoteBrokerLogs(b, _lines, _time))
+                .Ask(_image(), new Watch(Interlocked.Read(ref _watches), _watched.Keys), _stopping.Token);
         }
     }
 
@@ -151,6 +169,11 @@ internal sealed class RemoteLogs : IAsyncDisposable
         _stopping.Dispose();
     }
 }
+
+/// <summary>Partitions whose replicas are looked at one by one.</summary>
+/// <param name="Number">How often one has come to them.</param>
+/// <param name="Partitions">Which they are.</param>
+internal sealed record Watch(long Number, ICollection<TopicPartition> Partitions);
 
 /// <summary>A replica's log as its broker tells of it; -1 for what it did not tell.</summary>
 /// <param name="Start">The first offset.</param>
