@@ -8,7 +8,7 @@ public interface IReplicationAdmin
     /// <summary>Totals, skew, and each broker's share. Counted once for all who ask, at most once a second.</summary>
     ReplicationOverview ReplicationTotals();
 
-    /// <summary>Partitions by what is wrong with them, by topic and partition.</summary>
+    /// <summary>Partitions by what is wrong with them, the worst first, then by topic and partition.</summary>
     Page<PartitionStatus> PartitionStates(PartitionQuery query);
 
     /// <summary>The replicas of a topic's partitions side by side.</summary>

@@ -56,6 +56,9 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     public ICoordinationSession Session => _session ?? throw new InvalidOperationException("the broker has no session yet");
 
+    /// <summary>Why the store cannot be reached; null while it can.</summary>
+    public string? StoreFailure => _session?.Outage;
+
     /// <summary>What the controller did, over all its terms.</summary>
     public ControllerMetrics Metrics { get; }
 

@@ -30,6 +30,9 @@ internal interface ICoordinationSession : IAsyncDisposable
     /// <summary>Cancelled once the session has expired, was closed, or its store failed; nothing brings it back.</summary>
     CancellationToken Ended { get; }
 
+    /// <summary>Why the store cannot be reached at present; null while it can.</summary>
+    string? Outage => null;
+
     /// <summary>Creates a node. The parent must exist, and must not be ephemeral.</summary>
     ValueTask<CreateResult> CreateAsync(
         string path, ReadOnlyMemory<byte> data, CreateMode mode, CancellationToken cancellationToken);

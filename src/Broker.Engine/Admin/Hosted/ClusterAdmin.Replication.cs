@@ -56,7 +56,7 @@ internal sealed partial class ClusterAdmin
         [
             .. Census.Partitions.Where(p => p.Is(query.Filter)
                 && (search is null || p.Topic.Contains(search, StringComparison.OrdinalIgnoreCase))
-                && (query.Broker is not { } broker || p.Image.Replicas.Contains(broker))),
+                && (query.Broker is not { } broker || p.Image.Replicas.Contains(broker))).OrderByDescending(p => p.Severity),
         ];
         int skip = Math.Clamp(query.Skip, 0, found.Count);
         return new Page<PartitionStatus>(

@@ -99,7 +99,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             Connections = Running().Sum(b => b.Connections.Count),
             Rates = _traffic.Cluster,
             Health = findings.Count == 0 ? HealthLevel.Healthy : findings.Max(f => f.Level),
-            Findings = findings,
+            Findings = [.. findings.OrderByDescending(f => f.Level)],
             History = _traffic.ClusterHistory,
             StartedAt = _cluster.StartedAt,
         };
@@ -117,6 +117,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
                 HealthLevel.Degraded, $"Broker {broker.Id} is {broker.State.ToString().ToLowerInvariant()}{Why(broker)}.",
                 $"/brokers/{broker.Id}"));
         }
+        AddStore(findings);
         AddElsewhere(findings, image);
         AddReplication(findings, counts);
         if (image.ControllerId < 0)
@@ -128,6 +129,17 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             findings.Add(new HealthFinding(HealthLevel.Down, $"Log directory {directory.Path} is out of service: {directory.OfflineReason}", "/brokers"));
         }
         return findings;
+    }
+
+    private void AddStore(List<HealthFinding> findings)
+    {
+        if (Running().Select(b => b.Membership.StoreFailure).FirstOrDefault(f => f is not null) is { } failure)
+        {
+            findings.Add(new HealthFinding(
+                HealthLevel.Degraded,
+                $"ZooKeeper cannot be reached ({failure}). Brokers go on with what they knew: until it is back nobody is elected, and no topic or configuration changes.",
+                null));
+        }
     }
 
     private void AddElsewhere(List<HealthFinding> findings, MetadataImage image)
@@ -152,18 +164,18 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         if (counts.Offline > 0)
         {
             findings.Add(new HealthFinding(
-                HealthLevel.Down, $"{counts.Offline} partitions have no leader: they can be neither written nor read.", "/replication?filter=Offline"));
+                HealthLevel.Down, $"{Partitions(counts.Offline)} no leader: neither written nor read.", "/replication?filter=Offline"));
         }
         if (counts.UnderMinIsr > counts.Offline)
         {
             findings.Add(new HealthFinding(
-                HealthLevel.Degraded, $"{counts.UnderMinIsr} partitions have fewer in-sync replicas than min.insync.replicas: acks=all is refused.",
+                HealthLevel.Degraded, $"{Partitions(counts.UnderMinIsr)} fewer in-sync replicas than min.insync.replicas: acks=all is refused.",
                 "/replication?filter=UnderMinIsr"));
         }
         if (counts.UnderReplicated > 0)
         {
             findings.Add(new HealthFinding(
-                HealthLevel.Degraded, $"{counts.UnderReplicated} partitions have replicas that are not in sync.", "/replication?filter=UnderReplicated"));
+                HealthLevel.Degraded, $"{Partitions(counts.UnderReplicated)} replicas that are not in sync.", "/replication?filter=UnderReplicated"));
         }
         if (_reassignments.Count == 0 && Throttle() is not null)
         {
@@ -171,6 +183,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
                 HealthLevel.Degraded, "Replication is throttled although no reassignment is under way.", "/replication?tab=reassignments"));
         }
     }
+
+    private static string Partitions(int count) => count == 1 ? "1 partition has" : $"{count} partitions have";
 
     private static string Why(HostedBroker broker) => broker.Failure is { } failure ? $": {failure}"
         : broker.Recovery is { } recovery

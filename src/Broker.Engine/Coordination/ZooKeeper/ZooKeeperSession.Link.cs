@@ -26,6 +26,9 @@ internal sealed partial class ZooKeeperSession
     private int _server;
     private bool _toldUnreachable;
 
+    /// <summary>Why no server takes the session; null while one does.</summary>
+    public string? Outage => Volatile.Read(ref _toldUnreachable) ? LastFailure : null;
+
     private async Task RunAsync()
     {
         try

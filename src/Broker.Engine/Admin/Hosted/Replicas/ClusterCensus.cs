@@ -119,6 +119,9 @@ internal readonly record struct PartitionState(string Topic, int Partition, Part
 
     public bool IsOnPreferred => Image.Replicas.Length > 0 && Image.Leader == Image.Replicas[0];
 
+    /// <summary>The worse, the greater.</summary>
+    public int Severity => IsOffline ? 4 : IsUnderMinIsr ? 3 : IsUnderReplicated ? 2 : IsOnPreferred ? 0 : 1;
+
     public bool Is(PartitionFilter filter) => filter switch
     {
         PartitionFilter.UnderReplicated => IsUnderReplicated,
