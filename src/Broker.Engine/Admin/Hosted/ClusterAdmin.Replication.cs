@@ -145,9 +145,11 @@ internal sealed partial class ClusterAdmin
         FollowerState? known = about.Leader?.Role.Follower(replica);
         bool isLeader = replica == about.State.Leader;
         bool isAlive = about.Image.IsAlive(replica) && !about.State.OfflineReplicas.Contains(replica);
+        bool isTold = known is { LogEndOffset: >= 0 };
         string? unknown = null;
-        RemoteLog? asked = own is null && known is not { LogEndOffset: >= 0 } ? Asked(about.Id, replica, isLeader, out unknown) : null;
-        long end = own?.Log.LogEndOffset ?? asked?.End ?? known?.LogEndOffset ?? -1;
+        RemoteLog? asked = own is null && known is not { LogEndOffset: >= 0, ToldHighWatermark: >= 0 }
+            ? Asked(about.Id, replica, isLeader, out unknown) : null;
+        long end = own?.Log.LogEndOffset ?? (isTold ? known!.LogEndOffset : asked?.End ?? -1);
         long? lag = isLeader || end < 0 || about.End < 0 ? null : Math.Max(0, about.End - end);
         return new ReplicaView
         {
@@ -157,13 +159,13 @@ internal sealed partial class ClusterAdmin
             IsAlive = isAlive,
             IsAdding = about.Leader?.Role.AddingReplicas.Contains(replica) ?? about.Moving?.Adding.Contains(replica) ?? false,
             IsRemoving = about.Leader?.Role.RemovingReplicas.Contains(replica) ?? about.Moving?.Removing.Contains(replica) ?? false,
-            Source = own is not null ? ReplicaSource.Replica : asked is not null ? ReplicaSource.Asked
-                : end >= 0 ? ReplicaSource.Leader : ReplicaSource.Unknown,
+            Source = own is not null ? ReplicaSource.Replica : isTold ? ReplicaSource.Leader
+                : asked is not null ? ReplicaSource.Asked : ReplicaSource.Unknown,
             LogEndOffset = end,
             HighWatermark = own?.HighWatermark ?? asked?.HighWatermark ?? known?.ToldHighWatermark ?? -1,
             Lag = lag,
-            CaughtUpMsAgo = isLeader || known is not { WasCaughtUp: true } ? null
-                : lag == 0 && isAlive ? 0 : about.Leader!.SinceCaughtUpMs(known),
+            CaughtUpMsAgo = lag == 0 && isAlive && known is null or { WasCaughtUp: true } ? 0
+                : !isLeader && known is { WasCaughtUp: true } ? about.Leader!.SinceCaughtUpMs(known) : null,
             Unknown = end >= 0 ? null : unknown,
         };
     }

@@ -134,15 +134,15 @@ internal sealed partial class ClusterAdmin
     public async Task CreateTopicAsync(NewTopic topic, CancellationToken cancellationToken)
     {
         BrokerServer broker = Able();
-        MadeTopic made = await broker.Topics.CreateAsync(
-            new TopicPlan
-            {
-                Name = topic.Name,
-                Partitions = topic.Partitions,
-                ReplicationFactor = topic.ReplicationFactor,
-                Config = [.. (topic.Config ?? new Dictionary<string, string>()).Select(c => KeyValuePair.Create(c.Key, (string?)c.Value))],
-            },
-            validateOnly: false, cancellationToken).ConfigureAwait(false);
+        var plan = new TopicPlan
+        {
+            Name = topic.Name,
+            Partitions = topic.Partitions,
+            ReplicationFactor = topic.ReplicationFactor,
+            Config = [.. (topic.Config ?? new Dictionary<string, string>()).Select(c => KeyValuePair.Create(c.Key, (string?)c.Value))],
+        };
+        MadeTopic made = await WrittenAsync(
+            token => broker.Topics.CreateAsync(plan, validateOnly: false, token), cancellationToken).ConfigureAwait(false);
         ThrowIfRefused(made.Outcome);
         await WaitAsync(broker, image => CreateTopicsHandler.HasLeaders(image, topic.Name), $"create {topic.Name}").ConfigureAwait(false);
         await UntilAsync(() => IsLed(topic.Name), cancellationToken).ConfigureAwait(false);
@@ -151,19 +151,40 @@ internal sealed partial class ClusterAdmin
     public async Task DeleteTopicAsync(string topic, CancellationToken cancellationToken)
     {
         BrokerServer broker = Able();
-        ThrowIfRefused(await broker.Topics.DeleteAsync(topic, cancellationToken).ConfigureAwait(false));
+        ThrowIfRefused(await WrittenAsync(token => broker.Topics.DeleteAsync(topic, token), cancellationToken).ConfigureAwait(false));
         await WaitAsync(broker, image => image.Topic(topic) is null, $"delete {topic}").ConfigureAwait(false);
     }
 
     public async Task AddPartitionsAsync(string topic, int totalCount, CancellationToken cancellationToken)
     {
         BrokerServer broker = Able();
-        ThrowIfRefused(await broker.Topics.AddPartitionsAsync(
-            topic, totalCount, assignment: null, validateOnly: false, cancellationToken).ConfigureAwait(false));
+        ThrowIfRefused(await WrittenAsync(
+            token => broker.Topics.AddPartitionsAsync(topic, totalCount, assignment: null, validateOnly: false, token),
+            cancellationToken).ConfigureAwait(false));
         await WaitAsync(
             broker, image => image.Topic(topic) is { } t && t.Partitions.Length >= totalCount && CreateTopicsHandler.HasLeaders(image, topic),
             $"add partitions to {topic}").ConfigureAwait(false);
         await UntilAsync(() => IsLed(topic), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Carries a change out that has to be written to the tree; nobody waits longer for it than for the cluster.</summary>
+    /// <exception cref="AdminException">BROKER_NOT_AVAILABLE: the store is away. REQUEST_TIMED_OUT: it does not answer.</exception>
+    private async Task<T> WrittenAsync<T>(Func<CancellationToken, Task<T>> write, CancellationToken cancellationToken)
+    {
+        if (StoreFailure is { } failure)
+        {
+            throw new AdminException("BROKER_NOT_AVAILABLE", $"ZooKeeper cannot be reached ({failure}): nothing can be changed until it is back.");
+        }
+        using var late = new CancellationTokenSource(TimeSpan.FromMilliseconds(ChangeTimeoutMs), _cluster.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        try
+        {
+            return await write(limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new AdminException("REQUEST_TIMED_OUT", "The cluster's store does not answer: whether the change is written is not known.");
+        }
     }
 
     /// <summary>Whether the brokers of this host that shall lead the topic's partitions do.</summary>
@@ -291,10 +312,11 @@ internal sealed partial class ClusterAdmin
         ConfigResource resource, IReadOnlyDictionary<string, string?> changes, bool validateOnly, CancellationToken cancellationToken)
     {
         sbyte type = resource.Kind == ConfigResourceKind.Topic ? ConfigAdministration.TopicResource : ConfigAdministration.BrokerResource;
-        ThrowIfRefused(await Able().Configs.EditAsync(
-            type, resource.Name,
-            [.. changes.Select(c => new ConfigEdit(c.Key, c.Value is null ? ConfigOperation.Delete : ConfigOperation.Set, c.Value))],
-            validateOnly, cancellationToken).ConfigureAwait(false));
+        BrokerServer broker = Able();
+        ConfigEdit[] edits =
+            [.. changes.Select(c => new ConfigEdit(c.Key, c.Value is null ? ConfigOperation.Delete : ConfigOperation.Set, c.Value))];
+        ThrowIfRefused(await WrittenAsync(
+            token => broker.Configs.EditAsync(type, resource.Name, edits, validateOnly, token), cancellationToken).ConfigureAwait(false));
         if (!validateOnly)
         {
             await UntilAsync(() => IsTakenOver(resource, changes), cancellationToken).ConfigureAwait(false);

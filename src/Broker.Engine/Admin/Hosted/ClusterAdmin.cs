@@ -131,9 +131,12 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         return findings;
     }
 
+    /// <summary>Why brokers of this host cannot reach the store; null while they can.</summary>
+    private string? StoreFailure => Running().Select(b => b.Membership.StoreFailure).FirstOrDefault(f => f is not null);
+
     private void AddStore(List<HealthFinding> findings)
     {
-        if (Running().Select(b => b.Membership.StoreFailure).FirstOrDefault(f => f is not null) is { } failure)
+        if (StoreFailure is { } failure)
         {
             findings.Add(new HealthFinding(
                 HealthLevel.Degraded,
