@@ -50,6 +50,18 @@ public sealed class KafkaConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the connection has ended: nothing can be sent over it any more.</summary>
+    public bool HasFailed
+    {
+        get
+        {
+            lock (_waiting)
+            {
+                return _failure is not null;
+            }
+        }
+    }
+
     /// <summary>Sends a request and waits for its answer.</summary>
     /// <exception cref="IOException">The connection failed, before or after the broker got the request.</exception>
     public async Task<TResponse> SendAsync<TRequest, TResponse>(TRequest request, short version, CancellationToken cancellationToken)

@@ -39,6 +39,7 @@ public sealed partial class ZooKeeperTests
             JsonElement page = await Rest.GetAsync(http, "/api/v1/topics/spread/messages?from=Oldest");
             Assert.Equal(9, page.GetProperty("messages").GetArrayLength());
             Assert.False(page.GetProperty("isPartial").GetBoolean());
+            await EndsAsync(http);
             await LagsAsync(http, 0);
             using HttpResponseMessage reset = await Rest.PostAsync(
                 http, "/api/v1/groups/readers/offsets", """{"topic":"spread","to":"Earliest"}""");
@@ -48,6 +49,24 @@ public sealed partial class ZooKeeperTests
             Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         }
         await DeleteByAnotherAsync(hosts);
+    }
+
+    /// <summary>Every partition's ends and size, and every replica's, whoever leads them.</summary>
+    private static async Task EndsAsync(HttpClient http)
+    {
+        JsonElement topic = await Rest.GetAsync(http, "/api/v1/topics/spread");
+        Assert.Equal(9, topic.GetProperty("summary").GetProperty("messages").GetInt32());
+        Assert.Equal(0, topic.GetProperty("summary").GetProperty("unknownPartitions").GetInt32());
+        Assert.All(topic.GetProperty("partitions").EnumerateArray(), p => Assert.Equal(
+            (0, 3, 3, true),
+            (p.GetProperty("logStartOffset").GetInt32(), p.GetProperty("highWatermark").GetInt32(), p.GetProperty("logEndOffset").GetInt32(),
+                p.GetProperty("sizeBytes").GetInt32() > 0)));
+        JsonElement replicas = await Rest.GetAsync(http, "/api/v1/topics/spread/replicas");
+        Assert.Equal(
+            ["Asked", "Asked", "Replica"],
+            replicas.GetProperty("items").EnumerateArray().Select(p => p.GetProperty("replicas")[0])
+                .Where(r => r.GetProperty("logEndOffset").GetInt32() == 3 && r.GetProperty("highWatermark").GetInt32() == 3)
+                .Select(r => r.GetProperty("source").GetString()).Order());
     }
 
     private static Task LagsAsync(HttpClient http, long lag) => UntilAsync(

@@ -37,6 +37,9 @@ internal sealed class PeerConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the connection has ended.</summary>
+    public bool HasFailed => _connection.HasFailed;
+
     /// <summary>The version that requests of an API go out in.</summary>
     /// <param name="atMost">The highest that the request is filled in for.</param>
     /// <exception cref="IOException">There is none that both know.</exception>

@@ -140,7 +140,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         {
             findings.Add(new HealthFinding(
                 HealthLevel.Degraded,
-                $"ZooKeeper cannot be reached ({failure}). Brokers go on with what they knew: until it is back nobody is elected, and no topic or configuration changes.",
+                $"ZooKeeper cannot be reached ({failure}). Brokers go on with what they knew: until it is back nobody is elected, "
+                    + "and no topic or configuration changes.",
                 null));
         }
     }
@@ -239,7 +240,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         return new BrokerDetail
         {
             Summary = Summary(brokerId, census),
-            LogDirectories = hosted is null ? _remoteLogs.Directories(brokerId, out _)?.Items ?? [] : server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
+            LogDirectories = hosted is null ? _remoteLogs.Directories(brokerId, out _)?.Items ?? []
+                : server is null ? [] : [.. server.Logs.Directories.Select(d => Describe(server, d))],
             Connections =
             [
                 .. (server?.Connections ?? []).Select(c => new ConnectionView(

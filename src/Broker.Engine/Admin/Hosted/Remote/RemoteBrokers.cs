@@ -7,7 +7,8 @@ using Broker.Protocol.Messages;
 namespace Broker.Engine.Admin.Hosted.Remote;
 
 /// <summary>A line to each broker of another host, for what only that broker knows. Lines are opened when they are needed and
-/// dropped when they fail. Each request goes out in the highest version that it is filled in for and the broker knows. Thread-safe.</summary>
+/// dropped when they fail. A broker that did not answer is left alone for a moment, so that who asks it many things waits but
+/// once. Each request goes out in the highest version that it is filled in for and the broker knows. Thread-safe.</summary>
 /// <param name="image">The cluster as it is known now.</param>
 /// <param name="time">For the limits.</param>
 internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time) : IAsyncDisposable
@@ -15,7 +16,11 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
     private static readonly TimeSpan s_connectWithin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_answerWithin = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a broker that did not answer is not asked again.</summary>
+    private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<int, Task<PeerConnection>> _lines = new();
+    private readonly ConcurrentDictionary<int, (string Why, long At)> _silent = new();
 
     /// <param name="broker">Whom to ask.</param>
     /// <param name="request">What.</param>
@@ -28,10 +33,14 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
+        if (_silent.TryGetValue(broker, out (string Why, long At) silence) && time.GetElapsedTime(silence.At) < s_rest)
+        {
+            throw Silent(broker, silence.Why);
+        }
         TimeSpan within = s_answerWithin + TimeSpan.FromMilliseconds(mayTakeMs);
         using var late = new CancellationTokenSource(within, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-        Task<PeerConnection> line = _lines.GetOrAdd(broker, OpenAsync);
+        Task<PeerConnection> line = LineTo(broker);
         try
         {
             PeerConnection connection = await line.WaitAsync(limit.Token).ConfigureAwait(false);
@@ -41,8 +50,27 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
         {
             Drop(broker, line);
             string why = e is IOException ? e.Message : $"nothing came within {within.TotalSeconds:0} s";
-            throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {broker} does not answer: {why}");
+            if (e is OperationCanceledException || line.IsFaulted)
+            {
+                _silent[broker] = (why, time.GetTimestamp());
+            }
+            throw Silent(broker, why);
         }
+    }
+
+    private static AdminException Silent(int broker, string why) =>
+        new("BROKER_NOT_AVAILABLE", $"Broker {broker} does not answer: {why}");
+
+    /// <summary>The line to a broker; one that has ended while nobody used it is replaced.</summary>
+    private Task<PeerConnection> LineTo(int broker)
+    {
+        Task<PeerConnection> line = _lines.GetOrAdd(broker, OpenAsync);
+        if (line.IsCompletedSuccessfully && line.Result.HasFailed)
+        {
+            Drop(broker, line);
+            line = _lines.GetOrAdd(broker, OpenAsync);
+        }
+        return line;
     }
 
     private async Task<PeerConnection> OpenAsync(int broker)

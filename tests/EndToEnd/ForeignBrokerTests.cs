@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Interop;
+using Microsoft.Playwright;
+
+namespace EndToEnd;
+
+/// <summary>A second host on the first one's tree: the first one's console shows what the second leads; when that is killed, no page
+/// waits for it, and no figure of its stays.</summary>
+public sealed class ForeignBrokerTests(Chromium chromium)
+{
+    private const int Foreign = 5;
+
+    [Fact]
+    public async Task Pages_ShowWhatAnotherHostLeads_AndWhenItIsKilled_ThatItIsNotKnown()
+    {
+        int tree = FreePorts.InARow(1);
+        await using HostProcess host = await HostProcess.StartAsync(brokers: 1, arguments: ["--zookeeper-port", $"{tree}"]);
+        await using Window window = await chromium.OpenAsync(host.Http);
+        await using HostProcess other = await HostProcess.StartAsync(
+            brokers: 1,
+            arguments:
+            [
+                "--override", $"zookeeper.connect=127.0.0.1:{tree}", "--override", $"broker.id={Foreign}",
+                "--override", "zookeeper.session.timeout.ms=4000",
+            ]);
+        using var http = new HttpClient { BaseAddress = host.Http };
+        await LiveTests.WaitAsync(async () => (await Rest.GetAsync(http, "/api/v1/brokers")).GetArrayLength() == 2);
+        await LivingHost.PostAsync(http, "/api/v1/topics", """{"name":"spread","partitions":2,"replicationFactor":1}""");
+        for (int i = 0; i < 10; i++)
+        {
+            await LivingHost.PostAsync(http, "/api/v1/topics/spread/messages", $$"""{"value":"{{i}}","partition":{{i % 2}}}""");
+        }
+
+        var problems = new List<string>();
+        await WalkAsync(
+            window, problems, ("/topics/spread", "10"), ("/topics/spread?tab=replicas", "itself, asked"), ("/topics", "spread"),
+            ($"/brokers/{Foreign}", "online"), ("/", "Of this host's brokers"), ("/brokers", "remote"));
+        JsonElement topic = await Rest.GetAsync(http, "/api/v1/topics/spread");
+        Assert.Equal((10, 0), (Summary(topic, "messages"), Summary(topic, "unknownPartitions")));
+
+        await other.KillAsync();
+
+        await WalkAsync(
+            window, problems, ("/topics/spread", "1 partition are not known"), ("/topics/spread?tab=replicas", "nobody"), ("/topics", "≥ 5"),
+            ($"/brokers/{Foreign}", "not"), ("/", $"Broker {Foreign}"));
+        topic = await Rest.GetAsync(http, "/api/v1/topics/spread");
+        Assert.Equal((5, 1), (Summary(topic, "messages"), Summary(topic, "unknownPartitions")));
+        await window.GoAsync("/brokers", "Broker 5");
+        await window.AliveAsync();
+        await window.SeesAsync("Absent");   // when its session has expired
+        await WalkAsync(
+            window, problems, ("/", "has no leader"), ($"/brokers/{Foreign}", "is not there"), ("/topics/spread", "No broker leads it"),
+            ("/replication", "offline"));
+        Assert.True(problems.Count == 0, string.Join('\n', problems));
+    }
+
+    private static int Summary(JsonElement topic, string name) => topic.GetProperty("summary").GetProperty(name).GetInt32();
+
+    private static async Task WalkAsync(Window window, List<string> problems, params (string Path, string Shows)[] pages)
+    {
+        foreach ((string path, string shows) in pages)
+        {
+            double took = await window.GoAsync(path, shows);
+            Assert.True(took < DeadBrokerTests.DataMsMax, $"{path} took {took:0} ms");
+            await window.AliveAsync();
+            await window.SeesAsync(shows);
+            await window.PictureAsync("foreign-" + path.Replace('/', '-').Replace('?', '-'));
+            problems.AddRange(await window.ProblemsAsync(path));
+        }
+    }
+}
