@@ -61,13 +61,19 @@ public sealed class BrokerPageTests(ClusterFixture cluster) : ConsoleContext(clu
     }
 
     [Fact]
-    public void Broker_OfAnotherHost_ShowsWhatMetadataTells_AndCannotBeStopped()
+    public void Broker_OfAnotherHost_ShowsWhatIsKnown_AndCannotBeStopped()
     {
-        Admin.BrokersAs = all => [.. all, all[0] with { Id = 7, IsLocal = false, IsController = false, LogBytes = 0 }];
+        Admin.BrokersAs = all =>
+        [
+            .. all, all[0] with
+            {
+                Id = 7, IsLocal = false, IsController = false, LogBytes = -1, Connections = -1, NetworkIdle = -1, Rates = TrafficRates.Unknown,
+            },
+        ];
         IRenderedComponent<Brokers> page = Show<Brokers>("/brokers");
         AngleSharp.Dom.IElement row = page.FindAll("[data-row]").First(r => r.TextContent.Contains("Broker 7", StringComparison.Ordinal));
         Assert.Contains("remote", row.TextContent, StringComparison.Ordinal);
-        Assert.Equal(5, row.QuerySelectorAll("td.none").Length);
+        Assert.Equal(6, row.QuerySelectorAll("td").Count(c => c.TextContent.Trim() == "–"));
         Assert.Empty(page.FindAll("[aria-label='Stop broker 7']"));
         Assert.Contains("–", Show<Overview>("/").FindAll("section[aria-labelledby=overview-brokers] [data-row]")[^1].TextContent, StringComparison.Ordinal);
     }

@@ -199,7 +199,7 @@ public sealed class ReplicationPageTests(ClusterFixture cluster) : ConsoleContex
             }], 1, 0);
         IElement[] rows = [.. Render<ReplicasTable>(p => p.Add(t => t.Topic, "orders")).FindAll("[data-row]")];
         Assert.Contains("its leader", rows[0].TextContent, StringComparison.Ordinal);
-        Assert.Contains("metadata only", rows[1].TextContent, StringComparison.Ordinal);
+        Assert.Contains("nobody", rows[1].TextContent, StringComparison.Ordinal);
     }
 
     private static ReplicaView Replica(int broker, ReplicaSource source, long end) => new()

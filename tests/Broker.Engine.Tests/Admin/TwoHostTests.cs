@@ -103,12 +103,12 @@ public sealed class TwoHostTests : IAsyncLifetime
         await _admin.CreateTopicAsync(new NewTopic("read", 2, 1), Token);
         await ProduceAsync("read", 2, 10);
         int far = _admin.Topic("read").Partitions.Single(p => p.Leader == There).Partition;
-        await CommitAsync("readers", "read", 4);
-        await ReadAsync(() => _admin.Group("readers"), g => g.Summary is { Lag: 12, UnknownLags: 0 });
+        string readers = await CommitAsync("read", 4);
+        await ReadAsync(() => _admin.Group(readers), g => g.Summary is { Lag: 12, UnknownLags: 0 });
 
         await _there.Brokers[0].StopAsync();
 
-        GroupDetail group = await ReadAsync(() => _admin.Group("readers"), g => g.Summary is { Lag: 6, UnknownLags: 1 });
+        GroupDetail group = await ReadAsync(() => _admin.Group(readers), g => g.Summary is { Lag: 6, UnknownLags: 1 });
         Assert.Equal((-1L, null), (group.Partitions[far].LogEndOffset, group.Partitions[far].Lag));
         TopicDetail topic = _admin.Topic("read");
         Assert.Equal((1, "No broker leads it."), (topic.Summary.UnknownPartitions, topic.Summary.Unknown));
@@ -126,21 +126,11 @@ public sealed class TwoHostTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Commits the same offset for both partitions of a topic; the group is made by it, on this host.</summary>
-    private async Task CommitAsync(string group, string topic, long offset)
+    /// <summary>Commits the same offset for both partitions of a topic, by a group that this host coordinates.</summary>
+    private async Task<string> CommitAsync(string topic, long offset)
     {
-        // Its coordinator is whoever leads its partition of __consumer_offsets: the ids tried one after another find one here.
         KafkaConnection client = await _here.ConnectAsync();
-        while (true)
-        {
-            FindCoordinatorResponse found = await client.CallAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
-                new FindCoordinatorRequest { Key = group }, 2);
-            if (found.ErrorCode == ErrorCode.None)
-            {
-                break;
-            }
-            await Task.Delay(10, Token);
-        }
+        string group = await GroupHereAsync(client);
         var commit = new OffsetCommitRequest { GroupId = group };
         var named = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         named.Partitions.Add(new() { PartitionIndex = 0, CommittedOffset = offset });
@@ -151,8 +141,24 @@ public sealed class TwoHostTests : IAsyncLifetime
         {
             error = (await client.CallAsync<OffsetCommitRequest, OffsetCommitResponse>(commit, 7)).Topics[0].Partitions[0].ErrorCode;
         }
-        while (error is ErrorCode.CoordinatorLoadInProgress or ErrorCode.CoordinatorNotAvailable);
+        while (error is ErrorCode.CoordinatorLoadInProgress or ErrorCode.CoordinatorNotAvailable or ErrorCode.NotCoordinator);
         Assert.Equal(ErrorCode.None, error);
+        return group;
+    }
+
+    /// <summary>A group's name is by its hash one of a partition of __consumer_offsets: some fall to this host.</summary>
+    private static async Task<string> GroupHereAsync(KafkaConnection client)
+    {
+        for (int i = 0; ; i++)
+        {
+            FindCoordinatorResponse found = await client.CallAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
+                new FindCoordinatorRequest { Key = $"readers-{i}" }, 2);
+            if (found is { ErrorCode: ErrorCode.None, NodeId: Here })
+            {
+                return $"readers-{i}";
+            }
+            await Task.Delay(10, Token);
+        }
     }
 
     /// <summary>Reads as a caller who wants fresh figures does, until they are as they should be.</summary>

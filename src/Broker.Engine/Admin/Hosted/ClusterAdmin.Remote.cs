@@ -15,6 +15,11 @@ internal sealed partial class ClusterAdmin
 
     private const short RemoteCommitVersion = 7;
 
+    /// <summary>How often a leader that does not know of it yet is asked, a tenth of a second apart.</summary>
+    private const int RemoteAttempts = 30;
+
+    private static readonly TimeSpan s_remotePause = TimeSpan.FromMilliseconds(100);
+
     private readonly RemoteBrokers _remote;
     private readonly RemoteGroups _remoteGroups;
     private readonly RemoteLogs _remoteLogs;
@@ -88,22 +93,46 @@ internal sealed partial class ClusterAdmin
         };
     }
 
+    /// <summary>Asks the leader in another host to append; one that has not heard yet that it leads is asked again, as any client
+    /// would.</summary>
     private async Task<ProducedMessage> ProduceRemotelyAsync(
         int leader, NewMessage message, int index, CompressionCodec codec, long now, CancellationToken cancellationToken)
     {
-        var request = new ProduceRequest { Acks = -1, TimeoutMs = (int)ReplicatedWithinMs };
-        var topic = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(message.Topic) };
+        byte[] batch;
         using (RecordBatchBuilder builder = Build(message, codec, now))
         {
-            topic.PartitionData.Add(new() { Index = index, Records = new Protocol.Wire.Records(builder.Finish().ToArray()) });
+            batch = builder.Finish().ToArray();
         }
+        for (int attempt = 1; ; attempt++)
+        {
+            ProduceResponse.PartitionProduceResponse answer =
+                await AppendRemotelyAsync(leader, new TopicPartition(message.Topic, index), batch, cancellationToken).ConfigureAwait(false);
+            if (answer.ErrorCode == ErrorCode.None)
+            {
+                return new ProducedMessage(
+                    message.Topic, index, answer.BaseOffset, message.Timestamp ?? DateTimeOffset.FromUnixTimeMilliseconds(now));
+            }
+            // An offset in the answer says that it was appended all the same.
+            bool isNew = answer is { ErrorCode: ErrorCode.UnknownTopicOrPartition or ErrorCode.NotLeaderOrFollower, BaseOffset: < 0 };
+            if (!isNew || attempt == RemoteAttempts)
+            {
+                throw new AdminException(answer.ErrorCode.Name(), answer.ErrorMessage ?? answer.ErrorCode.Name());
+            }
+            await Task.Delay(s_remotePause, _cluster.Time, cancellationToken).ConfigureAwait(false);
+            leader = LeaderOf(new TopicPartition(message.Topic, index)) is var next && IsRemote(next) ? next : leader;
+        }
+    }
+
+    private async Task<ProduceResponse.PartitionProduceResponse> AppendRemotelyAsync(
+        int leader, TopicPartition id, byte[] batch, CancellationToken cancellationToken)
+    {
+        var request = new ProduceRequest { Acks = -1, TimeoutMs = (int)ReplicatedWithinMs };
+        var topic = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(id.Topic) };
+        topic.PartitionData.Add(new() { Index = id.Partition, Records = new Protocol.Wire.Records(batch) });
         request.TopicData.Add(topic);
         ProduceResponse response = await _remote.CallAsync<ProduceRequest, ProduceResponse>(
             leader, request, RemoteProduceVersion, cancellationToken, ReplicatedWithinMs).ConfigureAwait(false);
-        ProduceResponse.PartitionProduceResponse answer = response.Responses[0].PartitionResponses[0];
-        return answer.ErrorCode == ErrorCode.None
-            ? new ProducedMessage(message.Topic, index, answer.BaseOffset, message.Timestamp ?? DateTimeOffset.FromUnixTimeMilliseconds(now))
-            : throw new AdminException(answer.ErrorCode.Name(), answer.ErrorMessage ?? answer.ErrorCode.Name());
+        return response.Responses[0].PartitionResponses[0];
     }
 
     private async Task<OffsetCommitResponse> CommitAsync(OffsetCommitRequest request, CancellationToken cancellationToken) =>
