@@ -35,16 +35,14 @@ public sealed class ForeignBrokerTests(Chromium chromium)
         await WalkAsync(
             window, problems, isAudited: false, ("/topics/spread", "10"), ("/topics/spread?tab=replicas", "itself, asked"),
             ($"/brokers/{Foreign}", "online"), ("/", "Of this host's brokers"));
-        JsonElement topic = await Rest.GetAsync(http, "/api/v1/topics/spread");
-        Assert.Equal((10, 0), (Summary(topic, "messages"), Summary(topic, "unknownPartitions")));
+        await LiveTests.WaitAsync(async () => await KnownAsync(http) == (10, 0));
 
         await other.KillAsync();
 
         await WalkAsync(
             window, problems, isAudited: false, ("/topics/spread", "1 partition is not known"), ("/topics/spread?tab=replicas", "nobody"), ("/topics", "≥ 5"),
             ($"/brokers/{Foreign}", "not"), ("/", $"Broker {Foreign}"));
-        topic = await Rest.GetAsync(http, "/api/v1/topics/spread");
-        Assert.Equal((5, 1), (Summary(topic, "messages"), Summary(topic, "unknownPartitions")));
+        Assert.Equal((5, 1), await KnownAsync(http));
         await window.GoAsync("/brokers", "Broker 5");
         await window.AliveAsync();
         await window.SeesAsync("Absent");   // when its session has expired
@@ -54,7 +52,11 @@ public sealed class ForeignBrokerTests(Chromium chromium)
         Assert.True(problems.Count == 0, string.Join('\n', problems));
     }
 
-    private static int Summary(JsonElement topic, string name) => topic.GetProperty("summary").GetProperty(name).GetInt32();
+    private static async Task<(int Messages, int Unknown)> KnownAsync(HttpClient http)
+    {
+        JsonElement summary = (await Rest.GetAsync(http, "/api/v1/topics/spread")).GetProperty("summary");
+        return (summary.GetProperty("messages").GetInt32(), summary.GetProperty("unknownPartitions").GetInt32());
+    }
 
     private static async Task WalkAsync(Window window, List<string> problems, bool isAudited, params (string Path, string Shows)[] pages)
     {

@@ -1,6 +1,7 @@
 using Broker.Client;
 using Broker.Engine.Admin;
 using Broker.Engine.Admin.Hosted;
+using Broker.Engine.Tests.Coordination;
 using Broker.Engine.Tests.Wire;
 using Broker.Protocol.Messages;
 using Interop;
@@ -12,6 +13,7 @@ public sealed class TwoHostTests : IAsyncLifetime
 {
     private const int Here = 0;
     private const int There = 5;
+    private CutWire _wire = null!;
     private TestCluster _here = null!;
     private TestCluster _there = null!;
     private ClusterAdmin _admin = null!;
@@ -23,7 +25,8 @@ public sealed class TwoHostTests : IAsyncLifetime
         int port = FreePorts.InARow(1);
         string[] common = ["replica.fetch.wait.max.ms=100", "offsets.topic.replication.factor=1"];
         _here = await TestCluster.StartAsync(overrides: [$"zookeeper.server.port={port}", .. common]);
-        _there = await TestCluster.StartAsync(overrides: [$"zookeeper.connect=127.0.0.1:{port}", $"broker.id={There}", .. common]);
+        _wire = new CutWire(port);
+        _there = await TestCluster.StartAsync(overrides: [$"zookeeper.connect={_wire.Address}", $"broker.id={There}", .. common]);
         _admin = new ClusterAdmin(_here.Hosted);
         foreach (TestCluster host in (TestCluster[])[_here, _there])
         {
@@ -36,6 +39,7 @@ public sealed class TwoHostTests : IAsyncLifetime
         _admin.Dispose();
         await _there.DisposeAsync();
         await _here.DisposeAsync();
+        await _wire.DisposeAsync();
     }
 
     [Fact]
@@ -116,6 +120,29 @@ public sealed class TwoHostTests : IAsyncLifetime
         BrokerSummary absent = Assert.Single(_admin.Brokers(), b => b.Id == There);
         Assert.Equal((BrokerState.Absent, -1L), (absent.State, absent.LogBytes));
         Assert.Contains(_admin.Overview().Findings, f => f.Text.StartsWith("Broker 5 is not there", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Store_OutOfReach_IsTold_AndNobodyWaitsForAChange()
+    {
+        using var admin = new ClusterAdmin(_there.Hosted);
+        _wire.Cut();
+        while (admin.Overview().Findings.All(f => !f.Text.StartsWith("ZooKeeper cannot be reached", StringComparison.Ordinal)))
+        {
+            await Task.Delay(20, Token);
+        }
+        AdminException refused = await Assert.ThrowsAsync<AdminException>(() => admin.CreateTopicAsync(new NewTopic("no", 1, 1), Token));
+        Assert.Equal("BROKER_NOT_AVAILABLE", refused.Error);
+        refused = await Assert.ThrowsAsync<AdminException>(() => admin.AlterConfigAsync(
+            new ConfigResource(ConfigResourceKind.Broker, ""), new Dictionary<string, string?> { ["num.io.threads"] = "3" }, false, Token));
+        Assert.Contains("nothing can be changed", refused.Message, StringComparison.Ordinal);
+
+        _wire.Mend();
+        while (admin.Overview().Findings.Any(f => f.Text.StartsWith("ZooKeeper cannot be reached", StringComparison.Ordinal)))
+        {
+            await Task.Delay(20, Token);
+        }
+        await admin.CreateTopicAsync(new NewTopic("yes", 1, 1), Token);
     }
 
     private async Task ProduceAsync(string topic, int partitions, int count)

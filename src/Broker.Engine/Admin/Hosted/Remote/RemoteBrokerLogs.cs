@@ -102,7 +102,7 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
             {
                 asked.Add(AskLedAsync(image, cancellationToken));
             }
-            if (IsDue(_directories, s_filesPeriod))
+            if (IsDue(_directories, LacksFiles ? s_followersPeriod : s_filesPeriod))
             {
                 asked.Add(AskDirectoriesAsync(cancellationToken));
             }
@@ -127,6 +127,9 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
             Volatile.Write(ref _isBusy, 0);
         }
     }
+
+    /// <summary>Whether it leads logs that came after it told of its directories.</summary>
+    private bool LacksFiles => _led is { } led && _directories is { } directories && led.What.Keys.Any(p => !directories.What.Files.ContainsKey(p));
 
     private async Task AskLedAsync(MetadataImage image, CancellationToken cancellationToken)
     {
