@@ -221,7 +221,7 @@ internal sealed partial class ReplicaManager
     [LoggerMessage(4006, LogLevel.Information, "leading {Count} more partitions, as the controller of epoch {Epoch} has it", EventName = "Leading")]
     private partial void LogLeading(int count, int epoch);
 
-    [LoggerMessage(4007, LogLevel.Warning, "{Partition}: its topic was deleted while this broker was away; its log is deleted too", EventName = "StrayLog")]
+    [LoggerMessage(4007, LogLevel.Warning, "{Partition}: the controller knows of no replica of it here; its log is deleted", EventName = "StrayLog")]
     private partial void LogStray(TopicPartition partition);
 
     [LoggerMessage(4008, LogLevel.Debug, "{Partition}: following broker {Leader} in epoch {Epoch} from offset {Offset}", EventName = "Follows")]

@@ -165,7 +165,7 @@ internal sealed partial class ReplicaManager
                 isOffline |= partition.Log.IsFailed;
                 Fetchers?.Remove([partition]);
                 Partitions.Remove(partition.Topic, id.Partition);
-                partition.SetRole(partition.Role with { IsLeader = false, Leader = -1, PartitionEpoch = int.MaxValue });
+                partition.SetRole(partition.Role with { IsLeader = false, Leader = -1, PartitionEpoch = int.MaxValue, Proposal = null });
                 partition.Wake();
                 resigned.Add(id);
             }

@@ -115,6 +115,23 @@ public sealed class PartitionLeaderTests : IDisposable
     }
 
     [Fact]
+    public void Stray_WhileAnExpansionIsOpen_IsAskedForNoMore()
+    {
+        _broker.Give(0, 1, [0], replicas: [0, 1]);
+        _broker.Advance(60_000);
+        _broker.Append(10);
+        _broker.Fetched(1, 10);
+        Partition gone = _broker.Partition;
+        Assert.NotNull(gone.Role.Proposal);
+
+        // Otherwise the controller is asked for ever in the name of a partition that may be led here again, as another object.
+        _broker.Replicas.Apply(new LeaderAndIsrRequest { ControllerEpoch = 2, Type = ReplicaManager.FullRequest });
+
+        Assert.Null(gone.Role.Proposal);
+        Assert.Null(_broker.Replicas.Partitions.Find(gone.Id));
+    }
+
+    [Fact]
     public void Append_WhileAnExpansionIsOpen_HighWatermarkWaitsForTheNewReplica()
     {
         _broker.Give(0, 1, [0], replicas: [0, 1]);
