@@ -204,7 +204,7 @@ internal sealed class Scenario
         }
         if (_world.Chance(0.5))
         {
-            _churn = new SimChurn(_cluster, _history, "churn", ++machine, _replication);
+            _churn = new SimChurn(_cluster, "churn", ++machine, _replication);
             _churn.Start();
         }
         if (_world.Chance(0.4))

@@ -16,9 +16,17 @@ internal sealed partial class PartitionLog
         {
             return segments[FloorSegment(segments, offset)].WouldBlock(offset, bytesMax);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (ObjectDisposedException)
         {
-            return false;   // the read itself meets it again, and says so
+            return false;   // deleted meanwhile: the read finds it so
+        }
+        catch (IOException e)
+        {
+            if (!_closed)
+            {
+                Fail("a read", e);
+            }
+            return false;
         }
     }
 

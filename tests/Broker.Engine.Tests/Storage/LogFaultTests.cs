@@ -146,4 +146,20 @@ public sealed class LogFaultTests
         Assert.DoesNotContain(_fixture.Logger.Lines, l => l.StartsWith("Error", StringComparison.Ordinal));   // it is the log manager's
         Assert.Equal(ErrorCode.KafkaStorageError, _fixture.Append(_fixture.Batch(1, 100)).Error);
     }
+
+    [Fact]
+    public void WouldBlock_IndexCannotBeRead_TakesTheDirectoryOutOfService()
+    {
+        while (_fixture.Log.Segments.Count < 3)
+        {
+            _fixture.Append(1, 100);
+        }
+        _fixture.Background.RunAll();   // the first segments' indexes are in their files
+        _disk.OnRead = (path, _) => throw new IOException($"Input/output error : {path}");
+
+        Assert.False(_fixture.Log.WouldBlock(1, 1000));
+
+        Assert.True(_fixture.Log.IsFailed);
+        Assert.StartsWith("t-0: a read failed", Assert.Single(_fixture.Background.Failures).Message, StringComparison.Ordinal);
+    }
 }

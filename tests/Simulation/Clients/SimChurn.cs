@@ -12,7 +12,7 @@ namespace Simulation.Clients;
 
 /// <summary>Makes topics, writes a little to them, and deletes them, over and over under the same names. What was deleted must
 /// not come back. Not thread-safe.</summary>
-internal sealed class SimChurn(SimCluster cluster, History history, string name, int machine, int replication)
+internal sealed class SimChurn(SimCluster cluster, string name, int machine, int replication)
     : SimAdmin(cluster, name, machine)
 {
     private static readonly string[] s_names = ["churn-a", "churn-b"];
@@ -91,9 +91,10 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
                         $"14: broker {broker.Id} holds {topic}-{partition.Index} of topic {partition.Topic.Id} " +
                         $"(log {partition.Log.TopicId}), the tree has {assignment.Id}";
                 }
-                if (_eras.TryGetValue(topic, out int era) && partition.Index == 0)
+                // A topic whose deletion is under way is still in the tree, and may be in a log.
+                if (_eras.TryGetValue(topic, out int era) && partition.Index == 0 && Older(broker, partition, era) is { } older)
                 {
-                    CheckEra(broker, partition, era);
+                    return older;
                 }
             }
             foreach (TopicPartition log in broker.Server.Logs.Logs.Select(l => l.Partition)
@@ -116,11 +117,11 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
         return null;
     }
 
-    private void CheckEra(SimBroker broker, Partition partition, int era)
+    private string? Older(SimBroker broker, Partition partition, int era)
     {
         if (partition.Log.Copy(partition.Log.LogStartOffset, 1 << 20, partition.Log.LogEndOffset) is not { } bytes)
         {
-            return;
+            return null;
         }
         var batches = new BatchCursor(bytes);
         while (batches.MoveNext())
@@ -131,9 +132,10 @@ internal sealed class SimChurn(SimCluster cluster, History history, string name,
                 int of = int.Parse(Encoding.ASCII.GetString(records.Current.Value.Span), CultureInfo.InvariantCulture);
                 if (of < era)
                 {
-                    history.Fail($"1: broker {broker.Id} has a record of {partition.Topic.Name} that was deleted {era - of} times since");
+                    return $"1: broker {broker.Id} has a record of {partition.Topic.Name} that was deleted {era - of} times since";
                 }
             }
         }
+        return null;
     }
 }
