@@ -37,6 +37,17 @@ internal sealed partial class LogLoader
         return segment;
     }
 
+    /// <summary>Makes indexes that were written anew survive a power failure: below the recovery point no flush will, and nobody reads the
+    /// segment again before they are believed.</summary>
+    private static void SyncRebuilt(LogSegment segment, bool isLast)
+    {
+        if (!isLast)
+        {
+            segment.Seal();
+        }
+        segment.Sync();
+    }
+
     /// <summary>Enters whole batches into the segment; what ends it before the file's end, or null.</summary>
     private string? Walk(
         LogSegment segment, long length, long nextBase, int indexIntervalBytes, LeaderEpochCache epochs, ProducerStateManager producers, ref long end)

@@ -77,6 +77,10 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                     cut = false;
                     end = nextBase;
                 }
+                if (!isUnflushed)
+                {
+                    SyncRebuilt(segment, isLast: nextBase == long.MaxValue);
+                }
                 beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && (segment.SizeBytes > 0 || i == 0) ? end : beforeEmpty;
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)

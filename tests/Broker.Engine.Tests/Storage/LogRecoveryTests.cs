@@ -53,6 +53,38 @@ public sealed class LogRecoveryTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Open_IndexesBuiltAnewBelowTheRecoveryPoint_SurviveThePower(bool lostEpochs)
+    {
+        var disk = new FaultingDisk();
+        var fixture = new LogFixture(disk, "/logs", LogFixture.NewConfig(segmentBytes: 20_000, indexIntervalBytes: 0));
+        fixture.Open();
+        for (int i = 0; i < 300; i++)
+        {
+            fixture.Append(1, 100, fixture.NowMs + i);
+        }
+        fixture.Background.RunAll();
+        fixture.Log.Flush();
+        long flushed = fixture.Log.RecoveryPoint;
+        FaultingDisk crashed = disk.Crash();
+        crashed.Delete(lostEpochs ? Path.Combine(fixture.Directory, LogFileNames.LeaderEpochs) : fixture.File(0, ".timeindex"));
+        fixture.Disk = crashed;
+        fixture.Open(recoveryPoint: flushed);
+        fixture.Log.Epochs.Sync(fixture.Log.LogEndOffset);   // as the next flush does
+        int[] entries = [.. fixture.Log.Segments.SkipLast(1).Select(s => s.TimeIndex.Count)];
+        Assert.True(entries.Length > 1 && entries[0] > 100, "the time indexes are too small to lose a page");
+        for (int seed = 0; seed < 40; seed++)
+        {
+            fixture.Disk = crashed.LosePower(new Random(seed));
+            fixture.Open(recoveryPoint: flushed);
+
+            fixture.CheckIndexes();
+            Assert.Equal(entries, fixture.Log.Segments.SkipLast(1).Select(s => s.TimeIndex.Count));
+        }
+    }
+
     [Fact]
     public void Open_FirstSegmentAndTheNextAreEmpty_BeginsAtTheFirst()
     {
