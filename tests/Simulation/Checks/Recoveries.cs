@@ -1,3 +1,4 @@
+using System.Globalization;
 using Broker.Engine;
 using Broker.Engine.Storage;
 using Broker.Engine.Storage.Checkpoints;
@@ -95,9 +96,8 @@ internal sealed class Recoveries(History history)
     private static void Walk(FaultingDisk disk, string directory, BatchVisitor visit)
     {
         long next = 0;
-        foreach (string file in disk.FilesIn(directory).Where(f => f.EndsWith(LogFileNames.LogSuffix, StringComparison.Ordinal)).Order())
+        foreach ((long segment, string file) in Segments(disk, directory))
         {
-            long segment = long.Parse(Path.GetFileNameWithoutExtension(file), System.Globalization.CultureInfo.InvariantCulture);
             byte[] bytes = disk[Path.Combine(directory, file)];
             var batches = new BatchCursor(bytes);
             while (batches.MoveNext())
@@ -116,6 +116,40 @@ internal sealed class Recoveries(History history)
             }
         }
     }
+
+    /// <summary>The files of batches that count. A cleaned segment does, in place of those whose offsets it covers, once all of its files
+    /// are .swap; before, those that it was to replace.</summary>
+    private static IEnumerable<KeyValuePair<long, string>> Segments(FaultingDisk disk, string directory)
+    {
+        IReadOnlyList<string> names = disk.FilesIn(directory);
+        var found = new SortedDictionary<long, string>();
+        foreach (string name in names.Where(n => n.EndsWith(LogFileNames.LogSuffix, StringComparison.Ordinal)))
+        {
+            found[BaseOf(name)] = name;
+        }
+        foreach (string name in names.Where(n => n.EndsWith(LogFileNames.LogSuffix + LogFileNames.SwapSuffix, StringComparison.Ordinal)))
+        {
+            long first = BaseOf(name);
+            if (names.Any(n => n.EndsWith(LogFileNames.CleanedSuffix, StringComparison.Ordinal) && BaseOf(n) == first))
+            {
+                continue;
+            }
+            long end = first;
+            var batches = new BatchCursor(disk[Path.Combine(directory, name)]);
+            while (batches.MoveNext())
+            {
+                end = batches.Batch.NextOffset;
+            }
+            foreach (long replaced in found.Keys.Where(b => b >= first && b < end).ToArray())
+            {
+                found.Remove(replaced);
+            }
+            found[first] = name;
+        }
+        return found;
+    }
+
+    private static long BaseOf(string name) => long.Parse(name[..name.IndexOf('.', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
 
     private static string? CheckIndexes(FaultingDisk disk, PartitionLog log)
     {
