@@ -175,8 +175,9 @@ internal abstract class SimClient
         return response?.Responses[0].PartitionResponses[0];
     }
 
-    /// <summary>Asks for records of one partition; null where no answer comes.</summary>
-    protected async Task<FetchResponse.PartitionData?> FetchAsync(TopicPart source, (int Leader, int Epoch) leader, long offset)
+    /// <summary>Asks for records of one partition, for some of the bytes that it may ask for; null where no answer comes.</summary>
+    protected async Task<FetchResponse.PartitionData?> FetchAsync(
+        TopicPart source, (int Leader, int Epoch) leader, long offset, int bytesMax = 1 << 12)
     {
         var request = new FetchRequest { MaxWaitMs = 100, MinBytes = 1, MaxBytes = 1 << 16, SessionEpoch = -1 };
         var topic = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(source.Topic) };
@@ -185,7 +186,7 @@ internal abstract class SimClient
             Partition = source.Partition,
             FetchOffset = offset,
             CurrentLeaderEpoch = leader.Epoch,
-            PartitionMaxBytes = 1 + World.Random.Next(4096),
+            PartitionMaxBytes = 1 + World.Random.Next(bytesMax),
         });
         request.Topics.Add(topic);
         FetchResponse? response = await TrySendAsync<FetchRequest, FetchResponse>(leader.Leader, request, 12);

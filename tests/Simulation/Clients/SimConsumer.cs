@@ -34,7 +34,9 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 await RestAsync(World.Between(50, 300));
                 continue;
             }
-            FetchResponse.PartitionData? data = await FetchAsync(source, leader, PositionOf(source));
+            // In the end it catches up as fast as the brokers let it.
+            bool catchesUp = history.HealthySinceMs >= 0;
+            FetchResponse.PartitionData? data = await FetchAsync(source, leader, PositionOf(source), catchesUp ? 1 << 16 : 1 << 12);
             if (data is null || data.ErrorCode != ErrorCode.None)
             {
                 if (data is { ErrorCode: ErrorCode.OffsetOutOfRange })
@@ -46,7 +48,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 continue;
             }
             Read(source, leader.Epoch, data);
-            await RestAsync(World.Between(1, 60 * (history.HealthySinceMs >= 0 ? 1 : _calm)));   // in the end it catches up
+            await RestAsync(World.Between(1, 60 * (catchesUp ? 1 : _calm)));
         }
     }
 
