@@ -231,6 +231,24 @@ public sealed class ReplicaFetcherTests : IDisposable
     }
 
     [Fact]
+    public void OnFetched_AnswerSaysWhereLogsPart_BeginsAnotherSession_ThatTellsTheHighWatermarkAgain()
+    {
+        Write(_leader, "1:5");
+        Write(_follower, "1:8");
+        _leader.Give(0, 2, [0], replicas: [0, 1], partitionEpoch: 90);
+        _follower.Give(0, 2, [0], replicas: [0, 1], partitionEpoch: 90);
+        Assert.Equal(5, _leader.Partition.HighWatermark);
+        _fetcher.Add(_follower.Partition, 2);
+        Round(sessionId: 5);
+        Assert.Equal(5, _follower.Partition.Log.LogEndOffset);
+
+        // A leader that has told it in this session would leave it out: nothing has changed since.
+        Assert.Equal(FetcherStep.Fetch, _fetcher.Next(12));
+        Assert.Equal((5, 0), (_fetcher.Fetch.SessionId, _fetcher.Fetch.SessionEpoch));
+        Assert.Single(_fetcher.Fetch.Topics);
+    }
+
+    [Fact]
     public void Next_PartitionBackFromAPause_IsNotForgottenByTheRequestThatNamesIt()
     {
         Start("1:10");
