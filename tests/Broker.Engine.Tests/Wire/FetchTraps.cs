@@ -160,6 +160,25 @@ public class FetchTraps(SharedCluster shared) : IClassFixture<SharedCluster>
     }
 
     [Fact]
+    public async Task FetchSession_AfterTheAnswerThatSaysWhereLogsPart_TellsTheHighWatermarkAgain()
+    {
+        TestTopic topic = (await LedByFirstAsync(1))[0];
+        KafkaConnection client = await _cluster.ConnectAsync();
+        await client.ProduceAsync(topic, Calls.Batch());
+        var request = new FetchRequest { MaxWaitMs = 0, MinBytes = 1, SessionEpoch = 0 };
+        request.Add(topic, 9);
+        request.Topics[0].Partitions[0].LastFetchedEpoch = 0;
+        FetchResponse parts = await client.FetchAsync(request);
+        Assert.Equal(1, Assert.Single(Assert.Single(parts.Responses).Partitions).DivergingEpoch!.EndOffset);
+
+        // A follower does not take the high watermark of that answer in.
+        FetchResponse told = await SessionAsync(client, parts.SessionId, 1, (topic, 1));
+
+        Assert.Equal(1, Assert.Single(Assert.Single(told.Responses).Partitions).HighWatermark);
+        Assert.Empty((await SessionAsync(client, parts.SessionId, 2, (topic, 1))).Responses);
+    }
+
+    [Fact]
     public async Task Trap35_FetchSession_ForgetsPartitions_AndEndsWithTheLast()
     {
         List<TestTopic> topics = await LedByFirstAsync(2);

@@ -73,14 +73,14 @@ internal sealed partial class FetchHandler
         data.LastStableOffset = replica.LastStableOffset;
         data.LogStartOffset = replica.Log.LogStartOffset;
         data.AbortedTransactions = operation.IsReadCommitted ? s_noneAborted : null;
-        if (operation.IsFollowerFetch && replica.Role.Follower(operation.ReplicaId) is { } follower)
-        {
-            follower.ToldHighWatermark = data.HighWatermark;
-        }
         if (check.Divergence is var (epoch, endOffset))
         {
             data.DivergingEpoch = new() { Epoch = epoch, EndOffset = endOffset };
             return 0;
+        }
+        if (operation.IsFollowerFetch && replica.Role.Follower(operation.ReplicaId) is { } follower)
+        {
+            follower.ToldHighWatermark = data.HighWatermark;
         }
         data.PreferredReadReplica = check.PreferredReplica;
         if (check.PreferredReplica >= 0 || IsThrottled(target, operation))
@@ -171,7 +171,8 @@ internal sealed partial class FetchHandler
         bool changed = target.NotSentYet || isError || target.SentError || data.Records.Length > 0
             || target.SentHighWatermark != data.HighWatermark || target.SentLogStartOffset != data.LogStartOffset
             || data.DivergingEpoch is not null || data.PreferredReadReplica >= 0;
-        target.NotSentYet = false;
+        // A follower does not take in the rest of the answer that tells it to cut, and Kafka's begins no other session for that.
+        target.NotSentYet = data.DivergingEpoch is not null;
         target.SentError = isError;
         target.SentHighWatermark = data.HighWatermark;
         target.SentLogStartOffset = data.LogStartOffset;
