@@ -48,7 +48,7 @@ internal sealed class SimConsumer(SimCluster cluster, History history, string na
                 continue;
             }
             Read(source, leader.Epoch, data);
-            await RestAsync(World.Between(1, 60 * (catchesUp ? 1 : _calm)));
+            await RestAsync(World.Between(1, catchesUp ? 10 : 60 * _calm));
         }
     }
 
