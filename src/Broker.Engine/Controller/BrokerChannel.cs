@@ -54,6 +54,9 @@ internal sealed partial class BrokerChannel : IAsyncDisposable
 
     public long Epoch { get; }
 
+    /// <summary>The first registration of the broker's process.</summary>
+    public required long FirstEpoch { get; init; }
+
     /// <summary>Requests that wait, the one under way included.</summary>
     public int QueueSize => Volatile.Read(ref _queued);
 

@@ -1,6 +1,7 @@
 using Broker.Engine.Administration;
 using Broker.Engine.Coordination;
 using Broker.Engine.Diagnostics;
+using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -18,6 +19,7 @@ internal sealed partial class ClusterController
         HashSet<int> gone = [.. _channels.Keys.Where(id => !live.ContainsKey(id))];
         HashSet<int> bounced =
             [.. _channels.Values.Where(c => live.TryGetValue(c.Broker.Id, out var now) && now.Epoch != c.Epoch).Select(c => c.Broker.Id)];
+        HashSet<int> reborn = [.. bounced.Where(id => live[id].FirstEpoch > _channels[id].Epoch)];
         HashSet<int> newcomers = [.. live.Keys.Where(id => !_channels.ContainsKey(id)), .. bounced];
         bool isModified = TakeModified(live);
         foreach (int id in gone.Concat(bounced))
@@ -31,13 +33,16 @@ internal sealed partial class ClusterController
         }
         foreach (int id in newcomers)
         {
-            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _dialer, _logger));
+            _channels.Add(id, new BrokerChannel(live[id].Broker, live[id].Epoch, _socketTimeout, _dialer, _logger)
+            {
+                FirstEpoch = live[id].FirstEpoch,
+            });
             LogBrokerHere(id, live[id].Epoch);
         }
         _lines = [.. _channels.Values];
         if (gone.Count > 0 || newcomers.Count > 0)
         {
-            await TakeInAsync(gone, bounced, newcomers).ConfigureAwait(false);
+            await TakeInAsync(gone, bounced, reborn, newcomers).ConfigureAwait(false);
         }
         if (isModified)
         {
@@ -48,7 +53,11 @@ internal sealed partial class ClusterController
     }
 
     /// <summary>Finds leaders for what brokers that went had led, and for what those that came can lead, and tells everyone.</summary>
-    private async Task TakeInAsync(HashSet<int> gone, HashSet<int> bounced, HashSet<int> newcomers)
+    /// <param name="gone">Those that went.</param>
+    /// <param name="bounced">Those that were away, unseen.</param>
+    /// <param name="reborn">Those of them that are another process now.</param>
+    /// <param name="newcomers">Those that came, or came back.</param>
+    private async Task TakeInAsync(HashSet<int> gone, HashSet<int> bounced, HashSet<int> reborn, HashSet<int> newcomers)
     {
         List<ControlledPartition> all = [.. Shown().SelectMany(t => t.Partitions.Values)];
         ControllerSender sender = NewSender();
@@ -64,9 +73,12 @@ internal sealed partial class ClusterController
         }
         HashSet<ControlledPartition> fresh = [.. all.Where(p => p.State is null)];
         // Whoever was away unseen has lost its leaderships first, and may be elected again then: one life, one leader epoch.
-        bool WasAway(ControlledPartition partition, int broker) => bounced.Contains(broker)
-            || (newcomers.Contains(broker) && _channels.TryGetValue(broker, out BrokerChannel? line) && line.Epoch > partition.FoundZxid);
-        List<ControlledPartition> changed = await DecideAsync(all, some => Elections(some, WasAway)).ConfigureAwait(false);
+        Absence AbsenceOf(ControlledPartition partition, int broker) =>
+            !newcomers.Contains(broker) || !_channels.TryGetValue(broker, out BrokerChannel? line) ? Absence.None
+            : reborn.Contains(broker) || line.FirstEpoch > partition.FoundZxid ? Absence.Life
+            : bounced.Contains(broker) || line.Epoch > partition.FoundZxid ? Absence.Session
+            : Absence.None;
+        List<ControlledPartition> changed = await DecideAsync(all, some => Elections(some, AbsenceOf)).ConfigureAwait(false);
         var batch = new ControllerBatch();
         foreach (int id in newcomers)
         {
@@ -101,10 +113,10 @@ internal sealed partial class ClusterController
 
     /// <summary>The states of partitions that are to change as replicas are online now.</summary>
     /// <param name="partitions">Where to look.</param>
-    /// <param name="wasAway">Whether a broker has had another life since a partition's state was written: others are in sync and
+    /// <param name="absenceOf">How a broker was away since a partition's state was written: those that were least are in sync and
     /// lead first.</param>
     private List<(ControlledPartition Partition, PartitionStateNode State)> Elections(
-        IEnumerable<ControlledPartition> partitions, Func<ControlledPartition, int, bool>? wasAway = null)
+        IEnumerable<ControlledPartition> partitions, Func<ControlledPartition, int, Absence>? absenceOf = null)
     {
         var changes = new List<(ControlledPartition, PartitionStateNode)>();
         var unclean = new Dictionary<ControlledTopic, bool>();
@@ -118,10 +130,15 @@ internal sealed partial class ClusterController
                 }
                 continue;
             }
-            bool stays = StillLeads(partition, state) && wasAway?.Invoke(partition, state.Leader) != true;
+            bool stays = StillLeads(partition, state) && (absenceOf is null || absenceOf(partition, state.Leader) == Absence.None);
             bool IsOnlineNow(int broker) => IsOnline(partition, broker) || (stays && broker == state.Leader);
-            PartitionStateNode? next = wasAway is null ? null
-                : LeaderElection.Offline(partition.Replicas, state, r => !wasAway(partition, r) && IsOnlineNow(r), allowUnclean: false);
+            PartitionStateNode? Among(Absence most) => absenceOf is null ? null
+                : LeaderElection.Offline(partition.Replicas, state, r => absenceOf(partition, r) <= most && IsOnlineNow(r), allowUnclean: false);
+            PartitionStateNode? next = Among(Absence.None);
+            if ((next ?? state).Leader == PartitionImage.NoLeader)
+            {
+                next = Among(Absence.Session) ?? next;   // who began a new life may lack what such a one still has
+            }
             bool allow = false;
             if (!(next ?? state).InSyncReplicas.Any(IsOnlineNow)
                 && !unclean.TryGetValue(partition.Topic, out allow))
@@ -136,6 +153,18 @@ internal sealed partial class ClusterController
             }
         }
         return changes;
+    }
+
+    /// <summary>How a broker was away, least first.</summary>
+    private enum Absence
+    {
+        None,
+
+        /// <summary>Its session expired, and the same process came back.</summary>
+        Session,
+
+        /// <summary>Its process is another one: with the power it may have lost what it had not synced.</summary>
+        Life,
     }
 
     private void CountUnclean(PartitionStateNode before, PartitionStateNode after)

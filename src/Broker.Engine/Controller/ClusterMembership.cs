@@ -30,6 +30,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
     private ITimer? _heartbeat;
     private BrokerImage? _self;
     private long _epoch = -1;
+    private long _firstEpoch = -1;
 
     /// <param name="store">The tree.</param>
     /// <param name="brokerId">This broker.</param>
@@ -117,6 +118,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
         }
         created.Error.ThrowIfFailed(ClusterPaths.Broker(_brokerId));
         Interlocked.Exchange(ref _epoch, created.Stat.Czxid);
+        _firstEpoch = _firstEpoch < 0 ? created.Stat.Czxid : _firstEpoch;
         var controller = new ClusterController(_brokerId, session, _socketTimeout, _setup, Metrics, _time, _dialer, _logger)
         { ControllerChanged = ControllerChanged };
         _controller = controller;
@@ -142,7 +144,7 @@ internal sealed partial class ClusterMembership : IAsyncDisposable
 
     private ValueTask<CreateResult> CreateNodeAsync(ICoordinationSession session, BrokerImage self, CancellationToken cancellationToken) =>
         session.CreateAsync(
-            ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds()),
+            ClusterPaths.Broker(_brokerId), ClusterJson.Broker(self, _time.GetUtcNow().ToUnixTimeMilliseconds(), _firstEpoch),
             CreateMode.Ephemeral, cancellationToken);
 
     /// <summary>Waits for the end of this broker's earlier registration, for as long as its session may last.</summary>

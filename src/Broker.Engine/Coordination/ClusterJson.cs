@@ -8,7 +8,11 @@ using Broker.Engine.Metadata;
 namespace Broker.Engine.Coordination;
 
 /// <summary>A broker as it registers.</summary>
-internal sealed record BrokerRegistration(BrokerImage Broker, long Epoch);
+internal sealed record BrokerRegistration(BrokerImage Broker, long Epoch)
+{
+    /// <summary>The first registration of its process: an earlier one than this where its session expired since.</summary>
+    public long FirstEpoch { get; init; } = Epoch;
+}
 
 /// <summary>Which replicas a topic's partitions have.</summary>
 internal sealed record TopicAssignment(Guid Id, ImmutableSortedDictionary<int, ImmutableArray<int>> Partitions)
@@ -35,7 +39,10 @@ internal static class ClusterJson
     /// <summary>Characters stand as they are, except those that JSON itself needs.</summary>
     private static readonly JsonWriterOptions s_asKafka = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static byte[] Broker(BrokerImage broker, long nowMs) => Write(json =>
+    /// <param name="broker">The broker.</param>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="firstEpoch">The first registration of its process, or -1 where this is it. Kafka passes over the field.</param>
+    public static byte[] Broker(BrokerImage broker, long nowMs, long firstEpoch = -1) => Write(json =>
     {
         BrokerEndpoint first = broker.Endpoints[0];
         json.WriteStartObject("features");
@@ -61,6 +68,10 @@ internal static class ClusterJson
         {
             json.WriteString("rack", broker.Rack);
         }
+        if (firstEpoch >= 0)
+        {
+            json.WriteNumber("first_epoch", firstEpoch);
+        }
     });
 
     public static BrokerRegistration ReadBroker(int id, ReadOnlyMemory<byte> data, long epoch)
@@ -77,7 +88,9 @@ internal static class ClusterJson
                 text[..scheme], text[(scheme + 3)..colon], int.Parse(text.AsSpan(colon + 1), CultureInfo.InvariantCulture), 0));
         }
         string? rack = root.TryGetProperty("rack", out JsonElement r) ? r.GetString() : null;
-        return new BrokerRegistration(new BrokerImage(id, rack, endpoints.ToImmutable()), epoch);
+        var registration = new BrokerRegistration(new BrokerImage(id, rack, endpoints.ToImmutable()), epoch);
+        return root.TryGetProperty("first_epoch", out JsonElement first)
+            ? registration with { FirstEpoch = Math.Min(first.GetInt64(), epoch) } : registration;
     }
 
     public static byte[] Controller(int brokerId, long nowMs) => Write(json =>
