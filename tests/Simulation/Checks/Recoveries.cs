@@ -18,7 +18,8 @@ internal sealed class Recoveries(History history)
 {
     private readonly Dictionary<int, Found> _found = [];
 
-    /// <summary>Where the logs of a broker's last life ended: one that died in a cut may not have told the checkpoint yet.</summary>
+    /// <summary>Where the logs of a broker's last life ended: one that died in a cut may not have told the checkpoint yet, nor have
+    /// come to the end of the cut.</summary>
     private readonly Dictionary<int, Dictionary<TopicPartition, long>> _ends = [];
 
     private readonly record struct Batch(long First, long Last, uint Crc, int Epoch);
@@ -43,9 +44,23 @@ internal sealed class Recoveries(History history)
     {
         if (broker.Server is { Logs: { } logs })
         {
-            _ends[broker.Id] = logs.Logs.ToDictionary(l => l.Partition, l => l.LogEndOffset);
+            broker.IsLookedAt = true;
+            _ends[broker.Id] = logs.Logs.ToDictionary(l => l.Partition, l => EndOf(broker, l));
+            broker.IsLookedAt = false;
         }
     }
+
+    private long EndOf(SimBroker broker, PartitionLog log)
+    {
+        long onDisk = Read(broker.Disk, DirectoryOf(log)) is [.., var last] ? last.Last + 1 : log.LogStartOffset;
+        if (onDisk < log.LogEndOffset && !broker.IsTorn && broker.Disk.DirectoryExists(DirectoryOf(log)))
+        {
+            history.Fail($"18: {broker.Process!.Name} {log.Partition}, as it died: its end is {log.LogEndOffset}, that on the disk {onDisk}");
+        }
+        return Math.Min(log.LogEndOffset, onDisk);
+    }
+
+    private static string DirectoryOf(PartitionLog log) => Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
 
     public void Opened(SimBroker broker)
     {
@@ -63,7 +78,7 @@ internal sealed class Recoveries(History history)
     private string? Check(SimBroker broker, PartitionLog log)
     {
         Found found = _found[broker.Id];
-        string directory = Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
+        string directory = DirectoryOf(log);
         List<Batch> whole = found.Logs.GetValueOrDefault(directory) ?? [];
         List<Batch> now = Read(broker.Disk, directory);
         if (!now.SequenceEqual(whole))
@@ -153,7 +168,7 @@ internal sealed class Recoveries(History history)
 
     private static string? CheckIndexes(FaultingDisk disk, PartitionLog log)
     {
-        string directory = Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
+        string directory = DirectoryOf(log);
         var lastAt = new Dictionary<(long Segment, int Position), long>();
         var times = new Dictionary<(long Segment, long Offset), long>();
         Walk(disk, directory, (batch, segment, position) =>

@@ -33,6 +33,9 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
     /// <summary>Whether the start has come to its end.</summary>
     public bool IsStarted { get; private set; }
 
+    /// <summary>Whether the last process died in the midst of what it did with its disk.</summary>
+    public bool IsTorn => _isTorn || Process?.HasFailedDisk == true;
+
     /// <summary>How many disk operations the machine is from its death, or negative.</summary>
     public int OperationsToLive { get; set; } = -1;
 
@@ -195,13 +198,13 @@ internal sealed class SimBroker(SimCluster cluster, int id, BrokerConfig config)
     {
         if (Process is { } process && (!process.IsDead || _isTorn))
         {
-            _isTorn = false;
             _world.Log($"{process.Name} is killed{(losesPower ? " by a power failure" : "")}");
             if (losesPower)
             {
                 cluster.LosingPower?.Invoke(id);
             }
             Die(process);
+            _isTorn = false;
             Disk = losesPower ? Disk.LosePower(_world.Random) : Disk.Crash();
         }
     }
