@@ -42,7 +42,7 @@ internal sealed partial class LogManager
             FinishMoves();
             DropFailed();
             ThrowIfNoneWorks();
-            CorrectCheckpoints([.. Logs]);
+            CorrectCheckpoints([.. LogsAndFutures]);
         }
         catch (LogDirectoryException)
         {

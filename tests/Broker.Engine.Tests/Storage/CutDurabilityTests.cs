@@ -136,6 +136,31 @@ public sealed class CutDurabilityTests
     }
 
     [Fact]
+    public void Recovery_ThatCutsAMovingCopyBelowItsRecoveryPoint_CorrectsTheCheckpoint()
+    {
+        LogManager manager = Open(_disk, "/a", "/b");
+        Filled(manager, 20);
+        Assert.Equal(ErrorCode.None, manager.Move(s_partition, "/b"));
+        LogMove move = Assert.Single(manager.Moves);
+        while (move.To.LogEndOffset < 20)
+        {
+            manager.CopyPiece(move, 10_000, out _);
+        }
+        move.To.Flush();
+        manager.CheckpointRecoveryPoints();
+        Assert.Equal(20, manager.Directories[1].RecoveryPoints.Read()[s_partition]);
+        string active = move.To.ActiveSegment.File.Path;
+        long end = move.To.ActiveSegment.BaseOffset;
+        FaultingDisk damaged = _disk.Crash();
+        damaged[active] = new byte[damaged[active].Length];
+
+        LogManager again = Open(damaged, "/a", "/b");
+
+        Assert.Equal(end, Assert.Single(again.Moves).To.LogEndOffset);
+        Assert.Equal(end, again.Directories[1].RecoveryPoints.Read()[s_partition]);
+    }
+
+    [Fact]
     public void Flush_WhileTheLogIsCut_DoesNotVouchForWhatCameAfter()
     {
         LogManager manager = Open(_disk);
