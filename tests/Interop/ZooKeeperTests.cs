@@ -42,7 +42,8 @@ public sealed partial class ZooKeeperTests
         using var http = new HttpClient { BaseAddress = host.Http };
         JsonElement overview = await Rest.GetAsync(http, "/api/v1/cluster");
         return overview.GetProperty("controllerId").GetInt32() < 0 ? []
-            : [.. (await Rest.GetAsync(http, "/api/v1/brokers")).EnumerateArray().Select(b => b.GetProperty("id").GetInt32()).Order()];
+            : [.. (await Rest.GetAsync(http, "/api/v1/brokers")).EnumerateArray()
+                .Where(b => b.GetProperty("state").GetString() != "Absent").Select(b => b.GetProperty("id").GetInt32()).Order()];
     }
 
     [Fact]
