@@ -51,6 +51,22 @@ public sealed class ProducerSnapshotTests
     }
 
     [Fact]
+    public void Batch_BeforeTheOneThatASnapshotKept_IsADuplicate_UntilFiveAreKnown()
+    {
+        Fill();
+        _fixture.Log.Close();
+        _fixture.Open(clean: true);
+
+        Assert.Equal(ErrorCode.DuplicateSequenceNumber, Send(Batches - 2).Error);   // it was under way with the last one
+        Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, Send(Batches + 1).Error);
+        for (int i = 0; i < ProducerEntry.BatchesMax - 1; i++)
+        {
+            Assert.Equal(ErrorCode.None, Send(Batches + i).Error);
+        }
+        Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, Send(Batches - 2).Error);   // no client has six under way
+    }
+
+    [Fact]
     public void Format_OneProducer_IsKafkasFile()
     {
         var entry = new ProducerEntry(0x0102030405060708);

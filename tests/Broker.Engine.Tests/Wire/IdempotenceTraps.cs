@@ -139,7 +139,7 @@ public class IdempotenceTraps(SharedCluster shared) : IClassFixture<SharedCluste
         {
             // The snapshot keeps the last batch of a producer, as Kafka's does: an older one is a duplicate without an offset.
             ProduceResponse.PartitionProduceResponse sent = await again.ProduceAsync(topic, Calls.Batch(77, 0, i * 2, records: 2));
-            Assert.Equal(i == 7 ? (ErrorCode.None, 14) : (ErrorCode.OutOfOrderSequenceNumber, -1), (sent.ErrorCode, sent.BaseOffset));
+            Assert.Equal(i == 7 ? (ErrorCode.None, 14) : (ErrorCode.DuplicateSequenceNumber, -1), (sent.ErrorCode, sent.BaseOffset));
         }
         Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, (await again.ProduceAsync(topic, Calls.Batch(77, 0, 18, records: 2))).ErrorCode);
         Assert.Equal((ErrorCode.None, 16), Of(await again.ProduceAsync(topic, Calls.Batch(77, 0, 16, records: 2))));

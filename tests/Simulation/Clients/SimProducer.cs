@@ -164,8 +164,8 @@ internal sealed class SimProducer(
                 Fate fate = Take(batch, answer);
                 if (fate == Fate.Refused && !hasFailed)
                 {
-                    // A broker's snapshot of producers keeps the last batch of each, as Kafka's does: sent again after its restart,
-                    // an earlier one is not known any more, whether those after it are acknowledged or not.
+                    // Sent again, a batch that is older than what its leader knows of the producer is refused, as by Kafka,
+                    // whether those after it are acknowledged or not.
                     if (batch.Attempts == 1 || batch.Sequence + batch.Values.Length == sequence)
                     {
                         Refused(target, leader.Leader, answer!.ErrorCode, batch.Sequence);

@@ -13,6 +13,9 @@ internal static class ProducerSequence
 {
     public const int None = -1;
 
+    /// <summary>A sequence that is less than another by more is taken for a later one, after the wrap.</summary>
+    public const int BackMax = 1 << 30;
+
     public static int Decrement(int sequence, int by) =>
         sequence < by ? int.MaxValue - (by - sequence) + 1 : sequence - by;
 
@@ -43,6 +46,9 @@ internal sealed class ProducerEntry(long producerId)
     public long CurrentTransactionFirstOffset { get; set; } = -1;
 
     public int BatchCount { get; private set; }
+
+    /// <summary>Whether it was read from a snapshot, which keeps the last batch alone.</summary>
+    public bool IsOfSnapshot { get; init; }
 
     public bool IsEmpty => BatchCount == 0;
 
@@ -75,6 +81,17 @@ internal sealed class ProducerEntry(long producerId)
         }
         _batches[(_first + BatchCount++) % BatchesMax] = batch;
         LastTimestampMs = batch.TimestampMs;
+    }
+
+    /// <summary>Whether a batch was appended before those that are known: a snapshot has left out what may still be under way.</summary>
+    public bool WasLeftOut(int firstSequence)
+    {
+        if (!IsOfSnapshot || BatchCount is 0 or BatchesMax)
+        {
+            return false;
+        }
+        int before = ProducerSequence.Decrement(this[0].FirstSequence, firstSequence);
+        return before is > 0 and <= ProducerSequence.BackMax;
     }
 
     /// <summary>Finds a batch that was appended already, by its exact first and last sequence.</summary>

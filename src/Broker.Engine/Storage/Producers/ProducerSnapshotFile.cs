@@ -73,7 +73,7 @@ internal static class ProducerSnapshotFile
 
     private static ProducerEntry ReadEntry(ReadOnlySpan<byte> slot)
     {
-        var entry = new ProducerEntry(BinaryPrimitives.ReadInt64BigEndian(slot));
+        var entry = new ProducerEntry(BinaryPrimitives.ReadInt64BigEndian(slot)) { IsOfSnapshot = true };
         entry.MaybeUpdateEpoch(BinaryPrimitives.ReadInt16BigEndian(slot[8..]));
         int lastSequence = BinaryPrimitives.ReadInt32BigEndian(slot[10..]);
         long lastOffset = BinaryPrimitives.ReadInt64BigEndian(slot[14..]);
