@@ -61,17 +61,12 @@ internal sealed partial class ProducerStateManager(TopicPartition partition)
         {
             return ErrorCode.None;
         }
-        if (entry.WasLeftOut(firstSequence))
-        {
-            // Kafka answers OUT_OF_ORDER_SEQUENCE_NUMBER, on which a client begins another epoch and sends its batches again: twice
-            // in the log. Clients take this answer for what it says, that the batch is there.
-            message = $"Duplicate sequence number for producer {producerId} at offset {offset} in partition {partition}: " +
-                $"{firstSequence} (incoming seq. number), {last} (current end sequence number)";
-            return ErrorCode.DuplicateSequenceNumber;
-        }
-        message = $"Out of order sequence number for producer {producerId} at offset {offset} in partition {partition}: " +
-            $"{firstSequence} (incoming seq. number), {last} (current end sequence number)";
-        return ErrorCode.OutOfOrderSequenceNumber;
+        // Kafka answers OUT_OF_ORDER_SEQUENCE_NUMBER here too, on which a client begins another epoch and sends its batches again: twice
+        // in the log. Clients take the other answer for what it says, that the batch is there.
+        bool leftOut = entry.WasLeftOut(firstSequence);
+        message = $"{(leftOut ? "Duplicate" : "Out of order")} sequence number for producer {producerId} at offset {offset} in partition " +
+            $"{partition}: {firstSequence} (incoming seq. number), {last} (current end sequence number)";
+        return leftOut ? ErrorCode.DuplicateSequenceNumber : ErrorCode.OutOfOrderSequenceNumber;
     }
 
     /// <summary>Remembers a batch that was appended.</summary>

@@ -12,10 +12,7 @@ namespace Broker.Engine.Admin.Hosted.Remote;
 /// </summary>
 internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProvider time)
 {
-    private const short OffsetsVersion = 5;
     private const short LogDirsVersion = 4;
-    private const int Client = -1;
-    private const int Debugging = -2;
 
     /// <summary>Share of the last round in a pace.</summary>
     private const double LastWeight = 0.5;
@@ -136,9 +133,9 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
         List<TopicPartition> led = [.. LedBy(image)];
         Task<Dictionary<TopicPartition, long>>[] asked =
         [
-            OffsetsAsync(led, Debugging, RemoteSource.StartTimestamp, cancellationToken),
-            OffsetsAsync(led, Client, RemoteSource.EndTimestamp, cancellationToken),
-            OffsetsAsync(led, Debugging, RemoteSource.EndTimestamp, cancellationToken),
+            OffsetsAsync(led, RemoteBrokers.Debugging, RemoteSource.StartTimestamp, cancellationToken),
+            OffsetsAsync(led, RemoteBrokers.Client, RemoteSource.EndTimestamp, cancellationToken),
+            OffsetsAsync(led, RemoteBrokers.Debugging, RemoteSource.EndTimestamp, cancellationToken),
         ];
         Dictionary<TopicPartition, long>[] told = await Task.WhenAll(asked).ConfigureAwait(false);
         Told<IReadOnlyDictionary<TopicPartition, RemoteLog>>? before = _led;
@@ -177,40 +174,16 @@ internal sealed class RemoteBrokerLogs(int broker, RemoteBrokers lines, TimeProv
         List<TopicPartition> held = [.. watch.Partitions.Where(p => image.Partition(p.Topic, p.Partition) is { } state
             && state.Leader != broker && state.Replicas.Contains(broker))];
         Dictionary<TopicPartition, long> ends =
-            await OffsetsAsync(held, Debugging, RemoteSource.EndTimestamp, cancellationToken).ConfigureAwait(false);
+            await OffsetsAsync(held, RemoteBrokers.Debugging, RemoteSource.EndTimestamp, cancellationToken).ConfigureAwait(false);
         Dictionary<TopicPartition, long> marks = await HighWatermarksAsync(ends, cancellationToken).ConfigureAwait(false);
         _followed = new(
             ends.ToDictionary(e => e.Key, e => new RemoteLog(-1, marks.GetValueOrDefault(e.Key, -1), e.Value, 0)), time.GetTimestamp());
         Volatile.Write(ref _watches, watch.Number);
     }
 
-    private async Task<Dictionary<TopicPartition, long>> OffsetsAsync(
-        List<TopicPartition> partitions, int replica, long timestamp, CancellationToken cancellationToken)
-    {
-        var found = new Dictionary<TopicPartition, long>(partitions.Count);
-        if (partitions.Count == 0)
-        {
-            return found;
-        }
-        var request = new ListOffsetsRequest { ReplicaId = replica };
-        foreach (IGrouping<string, TopicPartition> topic in partitions.GroupBy(p => p.Topic))
-        {
-            var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = topic.Key };
-            asked.Partitions.AddRange(topic.Select(
-                p => new ListOffsetsRequest.ListOffsetsPartition { PartitionIndex = p.Partition, Timestamp = timestamp }));
-            request.Topics.Add(asked);
-        }
-        ListOffsetsResponse response = await lines.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
-            broker, request, OffsetsVersion, cancellationToken).ConfigureAwait(false);
-        foreach (ListOffsetsResponse.ListOffsetsTopicResponse topic in response.Topics)
-        {
-            foreach (ListOffsetsResponse.ListOffsetsPartitionResponse one in topic.Partitions.Where(p => p.ErrorCode == ErrorCode.None))
-            {
-                found[new TopicPartition(topic.Name, one.PartitionIndex)] = one.Offset;
-            }
-        }
-        return found;
-    }
+    private Task<Dictionary<TopicPartition, long>> OffsetsAsync(
+        List<TopicPartition> partitions, int replica, long timestamp, CancellationToken cancellationToken) =>
+        lines.OffsetsAsync(broker, partitions, replica, timestamp, cancellationToken);
 
     /// <summary>The high watermarks of followers, by a read at the end of each log: there is nothing there to be sent.</summary>
     private async Task<Dictionary<TopicPartition, long>> HighWatermarksAsync(

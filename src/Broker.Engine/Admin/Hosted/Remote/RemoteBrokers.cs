@@ -19,6 +19,12 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
     /// <summary>How long a broker that did not answer is not asked again.</summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(1);
 
+    /// <summary>Who asks for offsets: a client, for whom the end is the high watermark.</summary>
+    public const int Client = -1;
+
+    /// <summary>The debugging replica, for which the end is the log's, of followers too.</summary>
+    public const int Debugging = -2;
+
     private readonly ConcurrentDictionary<int, Task<PeerConnection>> _lines = new();
     private readonly ConcurrentDictionary<int, (string Why, long At)> _silent = new();
 
@@ -56,6 +62,41 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
             }
             throw Silent(broker, why);
         }
+    }
+
+    /// <summary>Asks for one offset of many partitions (ListOffsets); those that the broker refuses are left out.</summary>
+    /// <param name="broker">Whom to ask.</param>
+    /// <param name="partitions">Of which.</param>
+    /// <param name="replica"><see cref="Client"/> or <see cref="Debugging"/>.</param>
+    /// <param name="timestamp">Which offset.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <exception cref="AdminException">BROKER_NOT_AVAILABLE: it does not answer, or not in time.</exception>
+    public async Task<Dictionary<TopicPartition, long>> OffsetsAsync(
+        int broker, List<TopicPartition> partitions, int replica, long timestamp, CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<TopicPartition, long>(partitions.Count);
+        if (partitions.Count == 0)
+        {
+            return found;
+        }
+        var request = new ListOffsetsRequest { ReplicaId = replica };
+        foreach (IGrouping<string, TopicPartition> topic in partitions.GroupBy(p => p.Topic))
+        {
+            var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = topic.Key };
+            asked.Partitions.AddRange(topic.Select(
+                p => new ListOffsetsRequest.ListOffsetsPartition { PartitionIndex = p.Partition, Timestamp = timestamp }));
+            request.Topics.Add(asked);
+        }
+        ListOffsetsResponse response = await CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
+            broker, request, RemoteSource.OffsetsVersion, cancellationToken).ConfigureAwait(false);
+        foreach (ListOffsetsResponse.ListOffsetsTopicResponse topic in response.Topics)
+        {
+            foreach (ListOffsetsResponse.ListOffsetsPartitionResponse one in topic.Partitions.Where(p => p.ErrorCode == ErrorCode.None))
+            {
+                found[new TopicPartition(topic.Name, one.PartitionIndex)] = one.Offset;
+            }
+        }
+        return found;
     }
 
     private static AdminException Silent(int broker, string why) =>

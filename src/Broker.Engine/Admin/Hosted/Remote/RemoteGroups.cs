@@ -102,7 +102,9 @@ internal sealed class RemoteGroups : IAsyncDisposable
             List<RemoteGroup> groups = await GroupsOfAsync(broker, limit.Token).ConfigureAwait(false);
             List<TopicPartition> led = [.. groups.Concat(_groups.Values).SelectMany(g => g.Offsets.Keys).Concat(_committedHere()).Distinct()
                 .Where(p => _leaderOf(p) == broker)];
-            Keep(broker, new Looked(groups, await EndsAsync(broker, led, limit.Token).ConfigureAwait(false), _time.GetTimestamp()));
+            Dictionary<TopicPartition, long> ends = await _brokers.OffsetsAsync(
+                broker, led, RemoteBrokers.Client, RemoteSource.EndTimestamp, limit.Token).ConfigureAwait(false);
+            Keep(broker, new Looked(groups, ends, _time.GetTimestamp()));
         }
         catch (Exception e) when (e is AdminException or OperationCanceledException)
         {
@@ -147,30 +149,6 @@ internal sealed class RemoteGroups : IAsyncDisposable
             broker, new() { GroupId = groupId, Topics = null }, OffsetsVersion, cancellationToken).ConfigureAwait(false);
         return response.Topics.SelectMany(t => t.Partitions, (t, p) => (Id: new TopicPartition(t.Name, p.PartitionIndex), Offset: p))
             .Where(o => o.Offset.CommittedOffset >= 0).ToDictionary(o => o.Id, o => o.Offset);
-    }
-
-    private async Task<Dictionary<TopicPartition, long>> EndsAsync(
-        int broker, List<TopicPartition> partitions, CancellationToken cancellationToken)
-    {
-        if (partitions.Count == 0)
-        {
-            return [];
-        }
-        var request = new ListOffsetsRequest { ReplicaId = -1 };
-        foreach (IGrouping<string, TopicPartition> topic in partitions.GroupBy(p => p.Topic))
-        {
-            var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = topic.Key };
-            asked.Partitions.AddRange(topic.Select(p => new ListOffsetsRequest.ListOffsetsPartition
-            {
-                PartitionIndex = p.Partition,
-                Timestamp = RemoteSource.EndTimestamp,
-            }));
-            request.Topics.Add(asked);
-        }
-        ListOffsetsResponse response = await _brokers.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
-            broker, request, RemoteSource.OffsetsVersion, cancellationToken).ConfigureAwait(false);
-        return response.Topics.SelectMany(t => t.Partitions, (t, p) => (Id: new TopicPartition(t.Name, p.PartitionIndex), p.ErrorCode, p.Offset))
-            .Where(p => p.ErrorCode == ErrorCode.None).ToDictionary(p => p.Id, p => p.Offset);
     }
 
     public async ValueTask DisposeAsync()
