@@ -95,9 +95,9 @@ internal sealed partial class TreeServer : IAsyncDisposable
                     socket.Dispose();
                 }
             }
-            catch (OperationCanceledException)
+            catch (Exception e) when (e is OperationCanceledException || (e is ObjectDisposedException && _stopping.IsCancellationRequested))
             {
-                return;
+                return;   // the listener may be gone before it is asked again
             }
             catch (SocketException e)
             {
