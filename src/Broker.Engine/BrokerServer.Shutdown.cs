@@ -1,5 +1,7 @@
 using Broker.Engine.Coordination;
+using Broker.Engine.Handlers.Produce;
 using Broker.Engine.Metadata;
+using Broker.Engine.Network;
 using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging;
 
@@ -13,6 +15,17 @@ internal sealed partial class BrokerServer
 
     /// <summary>How long clients are given to hear of the new leaders, milliseconds.</summary>
     private const int HandoverMs = 1_000;
+
+    /// <summary>How long records that are appended are given to reach the other replicas, milliseconds.</summary>
+    private const int SettleMs = 100;
+
+    /// <summary>How long produce requests are held at most while others take the leaderships over, milliseconds.</summary>
+    private const int HoldMs = 500;
+
+    /// <summary>How long a quiet moment of producers' connections is waited for, milliseconds.</summary>
+    private const int LetGoMs = 250;
+
+    private ProduceHandover? _handover;
 
     /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
     /// recovery.</summary>
@@ -47,6 +60,10 @@ internal sealed partial class BrokerServer
         Mover?.Dispose();
         Cleaner?.Dispose();
         Transport.Dispose();
+        if (_handover is not null)
+        {
+            await _handover.DisposeAsync().ConfigureAwait(false);
+        }
         ColdReaders.Dispose();
         Workers.Dispose();
         Timers.Dispose();
@@ -75,7 +92,8 @@ internal sealed partial class BrokerServer
         _stopping.Dispose();
     }
 
-    /// <summary>Has the controller move this broker's leaderships (Kafka: KafkaServer.controlledShutdown).</summary>
+    /// <summary>Has others lead this broker's partitions (Kafka: KafkaServer.controlledShutdown). Nobody who produces notices:
+    /// what comes meanwhile is held and then sent on to them.</summary>
     /// <param name="alongside">Brokers that stop at the same time: nothing is moved to them in the end.</param>
     private async Task HandOverAsync(IReadOnlySet<int> alongside)
     {
@@ -83,6 +101,44 @@ internal sealed partial class BrokerServer
         {
             return;
         }
+        Replicas.IsLeaving = true;
+        if (!LeadsReplicated(Metadata.Current, alongside))
+        {
+            await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
+            return;
+        }
+        var handover = new ProduceHandover(Id, Replicas, Metadata, Clock, _environment.Dialer);
+        _handover = handover;
+        Task connected = handover.ConnectAsync(Metadata.Current.Brokers.Keys.Where(id => id != Id && !alongside.Contains(id)));
+        Produces.HandOver(handover);
+        using (_environment.Time.CreateTimer(
+            _ => handover.Release(), null, TimeSpan.FromMilliseconds(HoldMs), Timeout.InfiniteTimeSpan))
+        {
+            await handover.SettleAsync(SettleMs).ConfigureAwait(false);
+            await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
+            await connected.ConfigureAwait(false);
+            handover.Release();
+        }
+        await LetProducersGoAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connections of producers, each at a moment when none of its requests is under way.</summary>
+    private async Task LetProducersGoAsync()
+    {
+        for (long end = Clock.NowMs + LetGoMs; Clock.NowMs < end;)
+        {
+            ClientConnection[] left = [.. EachConnection.Where(c => c.ProducesStill)];
+            if (left.Length == 0)
+            {
+                return;
+            }
+            Array.ForEach(left, c => c.CloseIfQuiet());
+            await Task.Delay(TimeSpan.FromMilliseconds(1), _environment.Time).ConfigureAwait(false);
+        }
+    }
+
+    private async Task MoveLeadershipsAsync(IReadOnlySet<int> alongside)
+    {
         TimeSpan backoff = TimeSpan.FromMilliseconds(Config.Static.Long("controlled.shutdown.retry.backoff.ms"));
         for (int attempts = Config.Static.Int("controlled.shutdown.max.retries"); attempts > 0; attempts--)
         {

@@ -231,12 +231,18 @@ internal sealed partial class ClusterController
         _hasActed |= _shuttingDown.Add(id);
         List<ControlledPartition> here =
             [.. Shown().SelectMany(t => t.Partitions.Values).Where(p => p.State is not null && p.Replicas.Length > 1 && p.Replicas.Contains(id))];
+        HashSet<ControlledPartition> led = [.. here.Where(p => p.State!.Leader == id)];
         var batch = new ControllerBatch();
-        foreach (ControlledPartition partition in here.Where(p => p.State!.Leader != id))
+        foreach (ControlledPartition partition in here.Where(p => !led.Contains(p)))
         {
             batch.Stop(partition, id, delete: false);
         }
-        Tell(batch, await DecideAsync(here, some => HandOver(some, id)).ConfigureAwait(false));
+        foreach (ControlledPartition partition in await DecideAsync(here, some => HandOver(some, id)).ConfigureAwait(false))
+        {
+            // Told of the new epoch, it would follow in it once more, and leaders would wait for it as for one that may be in sync.
+            batch.Roles(partition, partition.Replicas.Where(r => r != id || led.Contains(partition)));
+            batch.Metadata(partition);
+        }
         batch.Send(NewSender());
         var response = new ControlledShutdownResponse();
         response.RemainingPartitions.AddRange(here.Where(p => p.State!.Leader == id).Select(p =>

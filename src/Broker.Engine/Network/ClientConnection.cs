@@ -58,7 +58,14 @@ internal sealed class ClientConnection : IConnectionHandler
     /// <summary>Where the hot handlers keep what they know of this connection between requests; theirs alone.</summary>
     public ConnectionAffinity Affinity;
 
+    /// <summary>Whether it has produced since the broker began to hand its leaderships over.</summary>
+    public bool ProducesStill { get; set; }
+
     public bool IsIdle => _pending == 0;
+
+    /// <summary>Closes the connection unless something of it is under way: a client that waits for nothing goes elsewhere at once,
+    /// where one whose request is lost pauses first. Thread-safe.</summary>
+    public void CloseIfQuiet() => Transport.Post(new QuietClose(this));
 
     public FrameVerdict OnFrame(ReceiveBuffer buffer, int offset, int length)
     {
@@ -252,6 +259,17 @@ internal sealed class ClientConnection : IConnectionHandler
 
     /// <summary>An answer that the socket has not taken yet.</summary>
     private readonly record struct UnsentAnswer(RequestShard Shard, long ReceivedAt, long WroteAt);
+
+    private sealed class QuietClose(ClientConnection connection) : ConnectionWork
+    {
+        protected internal override void Run()
+        {
+            if (connection.Transport.IsCurrentThread && !connection._closed && connection.IsIdle)
+            {
+                connection.Transport.CloseIfQuiet("the broker hands over");
+            }
+        }
+    }
 
     /// <summary>Writes what is ready. One node a connection: posted while it waits in the queue, it says nothing new.</summary>
     private sealed class CompletedWork(ClientConnection connection) : ConnectionWork

@@ -192,7 +192,10 @@ internal sealed partial class ReplicaManager
             if (isNew && change.After is { IsLeader: false, Leader: >= 0 })
             {
                 LogFollows(partition.Id, asked.Role.Leader, asked.Role.LeaderEpoch, partition.Log.LogEndOffset);
-                Fetchers?.Add(partition, asked.Role.Leader, asked.Role.LeaderEpoch);
+                if (!IsLeaving)
+                {
+                    Fetchers?.Add(partition, asked.Role.Leader, asked.Role.LeaderEpoch);
+                }
             }
         }
         catch (IOException e)

@@ -19,6 +19,7 @@ internal sealed partial class ReplicaManager
     private readonly ConcurrentDictionary<TopicPartition, long> _checkpointed = new();
     private int _nextOwner;
     private int _controllerEpoch;
+    private bool _isLeaving;
 
     /// <param name="context">What partitions go by.</param>
     /// <param name="logs">The broker's logs, open.</param>
@@ -51,6 +52,14 @@ internal sealed partial class ReplicaManager
 
     /// <summary>Who fetches what this broker follows; null where nothing is to be fetched.</summary>
     public ReplicaFetcherManager? Fetchers { get; set; }
+
+    /// <summary>Whether the broker is about to stop: what it does not lead any more it does not begin to follow. Leaders wait for a
+    /// follower that is up to date as for one that may be in sync.</summary>
+    public bool IsLeaving
+    {
+        get => Volatile.Read(ref _isLeaving);
+        set => Volatile.Write(ref _isLeaving, value);
+    }
 
     /// <summary>Called when this broker has become leader of a partition; outside the lock.</summary>
     public Action<Partition>? BecameLeader { get; set; }

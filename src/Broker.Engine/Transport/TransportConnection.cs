@@ -76,6 +76,9 @@ internal abstract class TransportConnection
     /// <summary>Sends what was written, and delivers frames again after <see cref="FrameVerdict.Pause"/>.</summary>
     public abstract void Resume();
 
+    /// <summary>Closes the connection unless something has come that was not delivered, or is still to be sent.</summary>
+    public abstract void CloseIfQuiet(string reason);
+
     /// <summary>Closes the connection soon. Thread-safe.</summary>
     public abstract void RequestClose(string reason);
 }

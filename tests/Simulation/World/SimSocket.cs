@@ -120,6 +120,14 @@ internal sealed class SimSocket : TransportConnection
         }
     }
 
+    public override void CloseIfQuiet(string reason)
+    {
+        if (!_closed && !_paused && !_delivering && _received.Length == 0 && _output.Length == 0)
+        {
+            Close(reason);
+        }
+    }
+
     public override void RequestClose(string reason) => Post(new CloseWork(this, reason));
 
     public void MigrateSoon(int thread) => _migrateTo = thread;

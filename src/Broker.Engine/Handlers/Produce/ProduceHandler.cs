@@ -32,6 +32,7 @@ internal sealed class ProduceHandler : NetworkThreadHandler
     private readonly ITransport _transport;
     private readonly MonotonicClock _clock;
     private long _expired;
+    private ProduceHandover? _handover;
 
     public ProduceHandler(
         ReplicaManager replicas, MetadataCache metadata, DelayedOperationPurgatory purgatory, ITransport transport, MonotonicClock clock)
@@ -72,6 +73,15 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             throw;
         }
         Resolve(operation);
+        if (Volatile.Read(ref _handover) is { } handover)
+        {
+            operation.Keep(buffer, handover);
+            operation.Settling = handover.TryHold(operation);
+            if (operation.Settling)
+            {
+                return operation;
+            }
+        }
         long now = _clock.UnixMs;
         int current = _transport.CurrentOwnerThread;
         int owner = current < 0 ? -1 : OnlyOwner(operation, current);
@@ -83,9 +93,26 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             return operation;
         }
         MaybeMove(connection, operation, owner);
-        operation.HandToOwners(_transport, current, buffer, now);
+        operation.HandToOwners(_transport, current, buffer, now, isFirst: true);
         return operation;
     }
+
+    /// <summary>Appends what was held. On the connection's thread, which has the operation already.</summary>
+    internal void Append(ProduceOperation operation, ReceiveBuffer buffer)
+    {
+        long now = _clock.UnixMs;
+        int current = _transport.CurrentOwnerThread;
+        if (current < 0 || OnlyOwner(operation, current) == current)
+        {
+            operation.AppendAll(now);
+            operation.Finish(isFirst: false);
+            return;
+        }
+        operation.HandToOwners(_transport, current, buffer, now, isFirst: false);
+    }
+
+    /// <summary>From now on requests are held, and then sent on to the brokers that lead next.</summary>
+    public void HandOver(ProduceHandover handover) => Volatile.Write(ref _handover, handover);
 
     private void Resolve(ProduceOperation operation)
     {
@@ -184,6 +211,10 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             return;
         }
         Refused(operation, partition, data, response, result);
+        if (result.Error == ErrorCode.NotLeaderOrFollower)
+        {
+            operation.Handover?.TrySendOn(operation, partition, data, response);
+        }
     }
 
     private void Refused(

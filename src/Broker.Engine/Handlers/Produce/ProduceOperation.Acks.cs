@@ -28,13 +28,9 @@ internal sealed partial class ProduceOperation
         {
             _handler.Purgatory.TryCompleteElseWatch(_delayed, Watched(), Math.Max(0, Request.TimeoutMs));
         }
-        else if (isFirst)
-        {
-            ReadyNow(now);
-        }
         else
         {
-            Complete(now);
+            Settle(now, isFirst);
         }
     }
 
@@ -112,7 +108,7 @@ internal sealed partial class ProduceOperation
 
     protected internal override bool TryAbandon()
     {
-        if (!_delayed.Abandon())
+        if (Handover is not null || !_delayed.Abandon())
         {
             return false;
         }
@@ -131,7 +127,7 @@ internal sealed partial class ProduceOperation
         protected override void OnComplete()
         {
             produce.TimeOut();   // what is not decided by now
-            produce.Complete(Stopwatch.GetTimestamp());
+            produce.Settle(Stopwatch.GetTimestamp(), isFirst: false);
         }
 
         protected internal override string Describe() =>

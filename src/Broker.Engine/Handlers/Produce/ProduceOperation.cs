@@ -95,7 +95,7 @@ internal sealed partial class ProduceOperation : PendingResponse
     public void AppendAll(long nowMs) => Append(owner: -1, nowMs);
 
     /// <summary>Deals the partitions to their owners; those of <paramref name="current"/> are appended to now.</summary>
-    public void HandToOwners(ITransport transport, int current, ReceiveBuffer buffer, long nowMs)
+    public void HandToOwners(ITransport transport, int current, ReceiveBuffer buffer, long nowMs, bool isFirst)
     {
         if (_handOvers.Length < transport.OwnerThreads)
         {
@@ -121,7 +121,7 @@ internal sealed partial class ProduceOperation : PendingResponse
         if ((owners & (1ul << current)) != 0)
         {
             Append(current, nowMs);
-            ThreadDone(mayBeFirst: true);
+            ThreadDone(isFirst);
         }
     }
 

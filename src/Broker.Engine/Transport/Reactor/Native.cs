@@ -30,6 +30,8 @@ internal static unsafe partial class Native
     public const int TcpNoDelay = 1;
     public const int Eintr = 4;
     public const int Eagain = 11;
+    public const int MsgPeek = 0x2;
+    public const int MsgDontWait = 0x40;
     public const int Enfile = 23;
     public const int Emfile = 24;
     public const int Econnaborted = 103;

@@ -52,6 +52,16 @@ internal sealed unsafe partial class ReactorConnection : TransportConnection
         }
     }
 
+    public override void CloseIfQuiet(string reason)
+    {
+        byte next;
+        if (!_closed && !_paused && !_receiving && !HasPending && _end == _start && _slot >= 0
+            && Native.recv(Fd, &next, 1, Native.MsgPeek | Native.MsgDontWait) <= 0)
+        {
+            Close(reason);
+        }
+    }
+
     internal void Attached(Reactor reactor, int slot)
     {
         _slot = slot;

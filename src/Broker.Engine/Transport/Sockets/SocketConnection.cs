@@ -89,6 +89,14 @@ internal sealed class SocketConnection : TransportConnection
 
     public override void Resume() => _paused = false;
 
+    public override void CloseIfQuiet(string reason)
+    {
+        if (!_ended && !_paused && _start == _end && _output.Length == 0 && _receiving is not { IsCompleted: true } && _socket.Available == 0)
+        {
+            RequestClose(reason);
+        }
+    }
+
     public override void RequestClose(string reason)
     {
         Interlocked.CompareExchange(ref _closeReason, reason, null);
