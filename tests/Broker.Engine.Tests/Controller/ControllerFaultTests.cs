@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Broker.Engine.Controller;
 using Broker.Engine.Coordination;
 using Broker.Engine.Metadata;
+using Broker.Engine.Replication;
 using Broker.Engine.Tests.Replication;
 using Broker.Engine.Tests.Wire;
 using Broker.Protocol.Messages;
@@ -106,6 +107,27 @@ public sealed class ControllerFaultTests
         await cluster.UntilInSyncAsync(topic, 2, led);
         await ShutDownAsync(controller, leader);
         await SeenAsync(leader, image => image.Partition(topic.Name, led)!.Leader == others[0].Id);
+    }
+
+    [Fact]
+    public async Task FollowerThatShutsDown_IsNotToldToFollowOnceMore()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 3, overrides: ["auto.leader.rebalance.enable=false"]);
+        await ReplicatedCluster.UntilAsync(() => cluster.Brokers.Any(b => b.Server!.Membership.Controller!.IsActive));
+        ClusterController controller = cluster.Brokers.Single(b => b.Server!.Membership.Controller!.IsActive).Server!.Membership.Controller!;
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, replicas: 3);
+        await cluster.UntilInSyncAsync(topic, 3);
+        BrokerServer follower = cluster.Brokers.First(b => b.Id != cluster.LeaderOf(topic)).Server!;
+        var id = new TopicPartition(topic.Name, 0);
+        Partition held = follower.Replicas.Partitions.Find(id)!;
+        int epoch = held.Role.LeaderEpoch;
+
+        await ShutDownAsync(controller, follower);
+
+        await ReplicatedCluster.UntilAsync(() => follower.Replicas.Partitions.Find(id) is null);
+        await cluster.UntilInSyncAsync(topic, 2);
+        Assert.True(cluster.LeaderPartition(topic)!.Role.LeaderEpoch > epoch);
+        Assert.Equal(epoch, held.Role.LeaderEpoch);
     }
 
     [Fact]

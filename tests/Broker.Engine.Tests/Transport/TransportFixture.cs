@@ -153,6 +153,14 @@ internal sealed class TransportFixture : IDisposable
         /// <summary>Answers a parked frame.</summary>
         public void Unpark(byte[] answer) => connection.Post(new Later(this, answer));
 
+        /// <summary>Completes when the connection's thread has looked.</summary>
+        public Task CloseIfQuietAsync()
+        {
+            var look = new Look(connection);
+            connection.Post(look);
+            return look.Done;
+        }
+
         private void Answer(ReadOnlySpan<byte> body)
         {
             connection.Output.WriteInt32(body.Length);
@@ -179,6 +187,19 @@ internal sealed class TransportFixture : IDisposable
         }
 
         public void OnClosed(string reason) => _closed.TrySetResult(reason);
+
+        private sealed class Look(TransportConnection connection) : ConnectionWork
+        {
+            private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+            public Task Done => _done.Task;
+
+            protected internal override void Run()
+            {
+                connection.CloseIfQuiet("test");
+                _done.SetResult();
+            }
+        }
 
         private sealed class Later : ConnectionWork
         {

@@ -154,6 +154,37 @@ public class TransportTests
 
     [Theory]
     [MemberData(nameof(Both))]
+    public async Task CloseIfQuiet_WhileAFrameIsParkedOrHalfThere_DoesNothing_ThenCloses(bool reactor)
+    {
+        using var fixture = new TransportFixture(reactor);
+        TcpClient client = fixture.Connect();
+        await client.GetStream().WriteAsync(Frame(Park), TestContext.Current.CancellationToken);
+        while (fixture.Handlers.Count == 0)
+        {
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+        Handler handler = fixture.Handlers[0];
+        await handler.Parked;
+        await handler.CloseIfQuietAsync();
+        Assert.False(handler.Closed.IsCompleted);
+        handler.Unpark(Frame(Echo, 3));
+        Assert.Equal(4 + 3, (await ReadFrameAsync(client)).Length);
+
+        byte[] echo = Frame(Echo, 9);
+        await client.GetStream().WriteAsync(echo.AsMemory(0, 6), TestContext.Current.CancellationToken);
+        await handler.CloseIfQuietAsync();   // read or not: it has come
+        await client.GetStream().WriteAsync(echo.AsMemory(6), TestContext.Current.CancellationToken);
+        Assert.Equal(echo[4..], await ReadFrameAsync(client));
+
+        for (Task closed = IsClosedAsync(client); !closed.IsCompleted; await Task.Delay(1, TestContext.Current.CancellationToken))
+        {
+            await handler.CloseIfQuietAsync();   // the transport may not have sent its last answer when it has arrived
+        }
+        Assert.Equal("test", await handler.Closed);
+    }
+
+    [Theory]
+    [MemberData(nameof(Both))]
     public async Task File_SentToSlowReader_ArrivesWholeAndIsReleased(bool reactor)
     {
         string path = Path.GetTempFileName();
