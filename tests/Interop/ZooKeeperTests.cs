@@ -46,6 +46,17 @@ public sealed partial class ZooKeeperTests
                 .Where(b => b.GetProperty("state").GetString() != "Absent").Select(b => b.GetProperty("id").GetInt32()).Order()];
     }
 
+    /// <summary>Makes a topic, and waits until every host has heard of it: a client that asks one that has not takes it for deleted.</summary>
+    private static async Task CreateAsync(HostProcess[] hosts, string topic, int partitions, int replicas)
+    {
+        await GoAsync(hosts[^1].Bootstrap, "topic-create", topic, "-p", $"{partitions}", "-r", $"{replicas}");
+        foreach (HostProcess host in hosts)
+        {
+            using var http = new HttpClient { BaseAddress = host.Http };
+            await UntilAsync(async () => (await http.GetAsync($"/api/v1/topics/{topic}")).IsSuccessStatusCode, $"{host.Bootstrap} knows {topic}");
+        }
+    }
+
     [Fact]
     public async Task ThreeHosts_AreOneCluster_AndZooKeepersRestartLosesNothing()
     {
@@ -60,7 +71,7 @@ public sealed partial class ZooKeeperTests
         {
             await UntilAsync(async () => (await AliveAsync(host)).SequenceEqual([11, 12, 13]), $"{host.Bootstrap} sees all");
         }
-        await GoAsync(second.Bootstrap, "topic-create", "spread", "-p", "6", "-r", "3");
+        await CreateAsync(hosts, "spread", partitions: 6, replicas: 3);
         await ProduceAsync(first.Bootstrap, "spread", 0, 600);
         Assert.Equal(Enumerable.Range(0, 600), await ConsumeAsync(third.Bootstrap, "spread"));
 
@@ -68,7 +79,7 @@ public sealed partial class ZooKeeperTests
         await zooKeeper.KillAsync();
         await ProduceAsync(third.Bootstrap, "spread", 600, 600);
         await zooKeeper.StartAgainAsync();
-        await GoAsync(second.Bootstrap, "topic-create", "after", "-p", "3", "-r", "3");
+        await CreateAsync(hosts, "after", partitions: 3, replicas: 3);
         await ProduceAsync(first.Bootstrap, "after", 0, 30);
         Assert.Equal(Enumerable.Range(0, 30), await ConsumeAsync(second.Bootstrap, "after"));
         Assert.Equal(Enumerable.Range(0, 1200), await ConsumeAsync(first.Bootstrap, "spread"));
@@ -79,7 +90,7 @@ public sealed partial class ZooKeeperTests
         {
             await UntilAsync(async () => (await AliveAsync(host)).SequenceEqual([12, 13]), $"{host.Bootstrap} sees the death");
         }
-        await GoAsync(second.Bootstrap, "topic-create", "last", "-p", "4", "-r", "2");
+        await CreateAsync(hosts[1..], "last", partitions: 4, replicas: 2);
         await ProduceAsync(third.Bootstrap, "last", 0, 40);
         Assert.Equal(Enumerable.Range(0, 40), await ConsumeAsync(second.Bootstrap, "last"));
         await ProduceAsync(third.Bootstrap, "spread", 1200, 600);
