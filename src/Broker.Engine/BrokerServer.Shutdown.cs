@@ -114,10 +114,16 @@ internal sealed partial class BrokerServer
         using (_environment.Time.CreateTimer(
             _ => handover.Release(), null, TimeSpan.FromMilliseconds(HoldMs), Timeout.InfiniteTimeSpan))
         {
-            await handover.SettleAsync(SettleMs).ConfigureAwait(false);
-            await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
-            await connected.ConfigureAwait(false);
-            handover.Release();
+            try
+            {
+                await handover.SettleAsync(SettleMs).ConfigureAwait(false);
+                await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
+                await connected.ConfigureAwait(false);
+            }
+            finally
+            {
+                handover.Release();
+            }
         }
         await LetProducersGoAsync().ConfigureAwait(false);
     }

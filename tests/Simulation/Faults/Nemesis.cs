@@ -21,7 +21,7 @@ internal sealed class Nemesis
             ("kill", Kill), ("kill in write", KillInWrite), ("stop", Stop), ("pause", Pause), ("cut", Cut), ("cut one way", CutOneWay),
             ("cut from store", CutFromStore), ("reset", Reset), ("slow disk", SlowDisk), ("slow network", SlowNetwork),
             ("clock jump", JumpClock), ("kill controller", KillController), ("pause store", PauseStore), ("kill all", KillAll),
-            ("bad disk", BadDisk), ("full disk", FullDisk),
+            ("bad disk", BadDisk), ("full disk", FullDisk), ("stop in turn", StopInTurn),
         ];
         foreach ((string Name, Action Fault) fault in all)
         {
@@ -118,6 +118,17 @@ internal sealed class Nemesis
     private void Stop()
     {
         _ = Any().StopAsync();
+    }
+
+    /// <summary>As for an upgrade: what producers send meanwhile is handed on from one leader to the next.</summary>
+    private void StopInTurn()
+    {
+        double at = 0;
+        foreach (SimBroker broker in _cluster.Brokers)
+        {
+            at += _world.Between(100, 3000);
+            Later(at, at, () => _ = broker.StopAsync());
+        }
     }
 
     private void Pause()
