@@ -25,6 +25,9 @@ internal sealed partial class BrokerServer
     /// <summary>How long a quiet moment of producers' connections is waited for, milliseconds.</summary>
     private const int LetGoMs = 250;
 
+    /// <summary>How long the answers to what was sent on are waited for at most, milliseconds.</summary>
+    private const int LetGoMaxMs = 1_500;
+
     private ProduceHandover? _handover;
 
     /// <summary>Hands its leaderships over, leaves the cluster, ends the connections, and closes the logs so that they need no
@@ -107,7 +110,7 @@ internal sealed partial class BrokerServer
             await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
             return;
         }
-        var handover = new ProduceHandover(Id, Replicas, Metadata, Clock, _environment.Dialer);
+        var handover = new ProduceHandover(Id, Replicas, Metadata, Clock, _environment.Dialer, EndpointOf);
         _handover = handover;
         Task connected = handover.ConnectAsync(Metadata.Current.Brokers.Keys.Where(id => id != Id && !alongside.Contains(id)));
         Produces.HandOver(handover);
@@ -125,13 +128,14 @@ internal sealed partial class BrokerServer
                 handover.Release();
             }
         }
-        await LetProducersGoAsync().ConfigureAwait(false);
+        await LetProducersGoAsync(handover).ConfigureAwait(false);
     }
 
     /// <summary>Closes the connections of producers, each at a moment when none of its requests is under way.</summary>
-    private async Task LetProducersGoAsync()
+    private async Task LetProducersGoAsync(ProduceHandover handover)
     {
-        for (long end = Clock.NowMs + LetGoMs; Clock.NowMs < end;)
+        long began = Clock.NowMs;
+        while (Clock.NowMs - began < (handover.UnderWay > 0 ? LetGoMaxMs : LetGoMs))
         {
             ClientConnection[] left = [.. EachConnection.Where(c => c.ProducesStill)];
             if (left.Length == 0)

@@ -98,6 +98,9 @@ internal sealed class ClientConnection : IConnectionHandler
         return _paused ? FrameVerdict.Pause : FrameVerdict.Next;
     }
 
+    /// <summary>A request has failed as none should. Thread-safe.</summary>
+    internal void LogFailed(Exception e) => _dispatcher.LogFailed(this, e);
+
     /// <summary>An answer has become ready; its order may still have to be waited for. Thread-safe.</summary>
     internal void PostCompleted() => _completed.PostOnce();
 

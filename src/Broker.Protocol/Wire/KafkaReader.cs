@@ -39,6 +39,9 @@ public ref struct KafkaReader
     public readonly int Position => _position;
     public readonly int Remaining => _span.Length - _position;
 
+    /// <summary>Copies what is not read yet.</summary>
+    public readonly void CopyRest(Span<byte> destination) => _span[_position..].CopyTo(destination);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ReadOnlySpan<byte> Take(int count)
     {

@@ -63,6 +63,10 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         ProduceOperation operation = Rent();
         operation.Begin(connection, arrival);
         operation.Prepare();
+        if (Volatile.Read(ref _handover) is { } handover)
+        {
+            return HandleWhileLeaving(operation, ref body, buffer, handover);
+        }
         try
         {
             operation.Request.Read(ref body, arrival.Version);
@@ -73,15 +77,6 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             throw;
         }
         Resolve(operation);
-        if (Volatile.Read(ref _handover) is { } handover)
-        {
-            operation.Keep(buffer, handover);
-            operation.Settling = handover.TryHold(operation);
-            if (operation.Settling)
-            {
-                return operation;
-            }
-        }
         long now = _clock.UnixMs;
         int current = _transport.CurrentOwnerThread;
         int owner = current < 0 ? -1 : OnlyOwner(operation, current);
@@ -97,18 +92,43 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         return operation;
     }
 
-    /// <summary>Appends what was held. On the connection's thread, which has the operation already.</summary>
-    internal void Append(ProduceOperation operation, ReceiveBuffer buffer)
+    private ProduceOperation HandleWhileLeaving(
+        ProduceOperation operation, ref KafkaReader body, ReceiveBuffer buffer, ProduceHandover handover)
+    {
+        operation.Keep(ref body, buffer, _transport.Pool, handover);
+        try
+        {
+            operation.Request.Read(ref body, operation.Arrival.Version);
+        }
+        catch (MalformedRequestException)
+        {
+            operation.Drop();
+            Return(operation);
+            throw;
+        }
+        Resolve(operation);
+        operation.Settling = true;   // before another thread may let it go on
+        if (!handover.TryHold(operation))
+        {
+            operation.Settling = false;
+            operation.AppendKept(isFirst: true);
+        }
+        return operation;
+    }
+
+    /// <summary>Appends what is kept here, or deals it to the threads that own the partitions. On the connection's thread.</summary>
+    /// <returns>Whether other threads finish it.</returns>
+    internal bool AppendOrDeal(ProduceOperation operation, ReceiveBuffer buffer, bool isFirst)
     {
         long now = _clock.UnixMs;
         int current = _transport.CurrentOwnerThread;
         if (current < 0 || OnlyOwner(operation, current) == current)
         {
             operation.AppendAll(now);
-            operation.Finish(isFirst: false);
-            return;
+            return false;
         }
-        operation.HandToOwners(_transport, current, buffer, now, isFirst: false);
+        operation.HandToOwners(_transport, current, buffer, now, isFirst);
+        return true;
     }
 
     /// <summary>From now on requests are held, and then sent on to the brokers that lead next.</summary>
@@ -187,7 +207,9 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         if (partition is null)
         {
             response.ErrorCode = MissingError(operation, topic, data.Index);
-            Hint(operation, response, NameOf(operation, topic), data.Index);
+            string name = NameOf(operation, topic);
+            Hint(operation, response, name, data.Index);
+            SendOn(operation, new TopicPartition(name, data.Index), data, response);
             return;
         }
         AppendResult result = partition.AppendAsLeader(
@@ -211,7 +233,14 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             return;
         }
         Refused(operation, partition, data, response, result);
-        if (result.Error == ErrorCode.NotLeaderOrFollower)
+        SendOn(operation, partition.Id, data, response);
+    }
+
+    private static void SendOn(
+        ProduceOperation operation, TopicPartition partition, ProduceRequest.PartitionProduceData data,
+        ProduceResponse.PartitionProduceResponse response)
+    {
+        if (response.ErrorCode == ErrorCode.NotLeaderOrFollower)
         {
             operation.Handover?.TrySendOn(operation, partition, data, response);
         }

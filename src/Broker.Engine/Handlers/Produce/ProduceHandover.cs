@@ -1,5 +1,4 @@
 using Broker.Client;
-using Broker.Engine.Controller;
 using Broker.Engine.Metadata;
 using Broker.Engine.Replication;
 using Broker.Engine.Timing;
@@ -13,24 +12,58 @@ namespace Broker.Engine.Handlers.Produce;
 /// leaders when their connection is closed, at a moment when nothing of theirs is under way. Batches of a partition stay in the
 /// order in which its owner thread met them. Kafka has nothing of the kind (docs/decisions/0009). Thread-safe.
 /// </summary>
-internal sealed class ProduceHandover(
-    int brokerId, ReplicaManager replicas, MetadataCache metadata, MonotonicClock clock, Dialer dialer) : IAsyncDisposable
+internal sealed class ProduceHandover : IAsyncDisposable
 {
-    /// <summary>Longest that a connection is waited for, and an answer beyond the client's own timeout, milliseconds.</summary>
+    /// <summary>Longest that an answer is waited for beyond the client's own timeout, milliseconds.</summary>
     private const int PatienceMs = 1_000;
+
+    /// <summary>Lines to each leader. A partition's batches take the same one; a batch that waits for the replicas holds up those
+    /// behind it.</summary>
+    private const int LinesEach = 4;
+
+    /// <summary>What a broker's lines call themselves: what comes over one is not sent on again.</summary>
+    private const string ClientSuffix = "-handover";
 
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(1);
 
-    private readonly Dictionary<int, Task<PeerConnection>> _peers = [];
+    private readonly Dictionary<(int Leader, int Line), HandoverLine> _lines = [];
     private readonly CancellationTokenSource _ending = new();
     private readonly Lock _holding = new();
+    private readonly ReplicaManager _replicas;
+    private readonly MetadataCache _metadata;
+    private readonly MonotonicClock _clock;
+    private readonly Dialer _dialer;
+    private readonly Func<int, BrokerEndpoint?> _endpointOf;
+    private readonly int _id;
     private List<ProduceOperation>? _held = [];
+    private int _underWay;
 
-    /// <summary>Connects to the brokers that may lead next: what is sent on at once later stays in order.</summary>
+    /// <param name="brokerId">The broker that stops.</param>
+    /// <param name="replicas">What it holds.</param>
+    /// <param name="metadata">Who leads now.</param>
+    /// <param name="clock">For the wait for the replicas.</param>
+    /// <param name="dialer">Opens connections, and has the time for deadlines.</param>
+    /// <param name="endpointOf">Where another broker is reached.</param>
+    public ProduceHandover(
+        int brokerId, ReplicaManager replicas, MetadataCache metadata, MonotonicClock clock, Dialer dialer,
+        Func<int, BrokerEndpoint?> endpointOf)
+    {
+        _id = brokerId;
+        _replicas = replicas;
+        _metadata = metadata;
+        _clock = clock;
+        _dialer = dialer;
+        _endpointOf = endpointOf;
+    }
+
+    /// <summary>Batches sent on that are not answered.</summary>
+    public int UnderWay => Volatile.Read(ref _underWay);
+
+    /// <summary>Connects to the brokers that may lead next.</summary>
     /// <param name="brokers">Their ids.</param>
-    /// <returns>Completes when each is connected, or cannot be.</returns>
+    /// <returns>Completes when each is connected, or cannot be within a second.</returns>
     public Task ConnectAsync(IEnumerable<int> brokers) =>
-        Task.WhenAll(brokers.Select(async b => await ((Task)Peer(b)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)));
+        Task.WhenAll(brokers.SelectMany(b => Enumerable.Range(0, LinesEach).Select(i => Line(b, i).ReadyAsync())));
 
     /// <summary>Keeps a request back; false once others lead.</summary>
     public bool TryHold(ProduceOperation operation)
@@ -46,13 +79,13 @@ internal sealed class ProduceHandover(
     /// <param name="waitMs">Longest wait, milliseconds.</param>
     public async Task SettleAsync(int waitMs)
     {
-        long end = clock.NowMs + waitMs;
+        long end = _clock.NowMs + waitMs;
         do
         {
             // First a pause: a request may have passed the gate and not be appended yet.
-            await Task.Delay(s_look, dialer.Time).ConfigureAwait(false);
+            await Task.Delay(s_look, _dialer.Time).ConfigureAwait(false);
         }
-        while (clock.NowMs < end && replicas.Partitions.Partitions.Any(IsUnsettled));
+        while (_clock.NowMs < end && _replicas.Partitions.Partitions.Any(IsUnsettled));
     }
 
     private static bool IsUnsettled(Partition partition) =>
@@ -72,85 +105,84 @@ internal sealed class ProduceHandover(
     }
 
     /// <summary>Sends a batch on to the partition's leader; the operation is told when that has answered.</summary>
-    /// <returns>False where no other leader is known.</returns>
+    /// <returns>False where no other leader is known, or the batch has been sent on to this broker.</returns>
     public bool TrySendOn(
-        ProduceOperation operation, Partition partition, ProduceRequest.PartitionProduceData data,
+        ProduceOperation operation, TopicPartition partition, ProduceRequest.PartitionProduceData data,
         ProduceResponse.PartitionProduceResponse response)
     {
-        if (LeaderOf(partition) is not { } leader)
+        if (operation.Connection.ClientId.EndsWith(ClientSuffix, StringComparison.Ordinal)
+            || _metadata.Current.Topic(partition.Topic) is not { } topic || LeaderOf(partition) is not { } leader)
         {
             return false;
         }
         operation.SendingOn();
-        _ = SendAsync(operation, leader, partition, data, response);
+        Interlocked.Increment(ref _underWay);
+        // The line is joined before this returns: the next batch of the partition comes behind.
+        _ = SendAsync(Line(leader, partition.Partition % LinesEach), operation, topic, data, response);
         return true;
     }
 
-    private int? LeaderOf(Partition partition)
+    private int? LeaderOf(TopicPartition partition)
     {
-        MetadataImage image = metadata.Current;
-        if (image.Partition(partition.Id.Topic, partition.Index) is not { } told)
+        MetadataImage image = _metadata.Current;
+        if (image.Partition(partition.Topic, partition.Partition) is not { } told)
         {
             return null;
         }
-        (int leader, int _) = replicas.CurrentLeader(partition.Id, told);
-        return leader != brokerId && image.IsAlive(leader) ? leader : null;
+        (int leader, int _) = _replicas.CurrentLeader(partition, told);
+        return leader != _id && image.IsAlive(leader) ? leader : null;
     }
 
     private async Task SendAsync(
-        ProduceOperation operation, int leader, Partition partition, ProduceRequest.PartitionProduceData data,
+        HandoverLine line, ProduceOperation operation, TopicImage topic, ProduceRequest.PartitionProduceData data,
         ProduceResponse.PartitionProduceResponse response)
     {
         try
         {
-            PeerConnection peer = await Peer(leader).ConfigureAwait(false);
-            if (await AskAsync(peer, Build(operation.Request, partition, data)).ConfigureAwait(false) is { } answer)
+            using var late = new CancellationTokenSource(
+                TimeSpan.FromMilliseconds(PatienceMs + (long)Math.Max(0, operation.Request.TimeoutMs)), _dialer.Time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _ending.Token);
+            if (await line.SendAsync(Build(operation.Request, topic, data), limit.Token).ConfigureAwait(false) is { } sent)
             {
-                Take(response, answer);
+                Take(response, await AnswerAsync(sent).ConfigureAwait(false));
             }
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
-        {
-            // No connection: the leader has nothing of it, and the client finds its way as with any leader that moves.
         }
         finally
         {
+            Interlocked.Decrement(ref _underWay);
             operation.SentOn();
         }
     }
 
-    /// <summary>Whether the leader has it is not known when no answer comes: that is no error that says it has not.</summary>
-    private async Task<ProduceResponse.PartitionProduceResponse?> AskAsync(PeerConnection peer, ProduceRequest request)
+    /// <summary>Where no answer comes, the leader may have the batch or not: librdkafka takes NETWORK_EXCEPTION for a failure that
+    /// lasts, a timeout for what it is.</summary>
+    private static async Task<ProduceResponse.PartitionProduceResponse> AnswerAsync(Task<ProduceResponse> sent)
     {
-        using var late = new CancellationTokenSource(
-            TimeSpan.FromMilliseconds(PatienceMs + (long)Math.Max(0, request.TimeoutMs)), dialer.Time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(late.Token, _ending.Token);
         try
         {
-            ProduceResponse answer = await peer.SendAsync<ProduceRequest, ProduceResponse>(request, limit.Token).ConfigureAwait(false);
-            return answer.Responses is [{ PartitionResponses: [var only] }] ? only : null;
-        }
-        catch (OperationCanceledException) when (late.IsCancellationRequested)
-        {
-            return new ProduceResponse.PartitionProduceResponse { ErrorCode = ErrorCode.RequestTimedOut };
+            if ((await sent.ConfigureAwait(false)).Responses is [{ PartitionResponses: [var only] }])
+            {
+                return only;
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            return new ProduceResponse.PartitionProduceResponse { ErrorCode = ErrorCode.NetworkException };
+            // as when it says nothing
         }
+        return new ProduceResponse.PartitionProduceResponse { ErrorCode = ErrorCode.RequestTimedOut };
     }
 
-    private static ProduceRequest Build(ProduceRequest request, Partition partition, ProduceRequest.PartitionProduceData data)
+    private static ProduceRequest Build(ProduceRequest request, TopicImage topic, ProduceRequest.PartitionProduceData data)
     {
-        var topic = new ProduceRequest.TopicProduceData { Name = partition.Topic.Utf8, TopicId = partition.Topic.Id };
-        topic.PartitionData.Add(data);
+        var one = new ProduceRequest.TopicProduceData { Name = System.Text.Encoding.UTF8.GetBytes(topic.Name), TopicId = topic.Id };
+        one.PartitionData.Add(data);
         var sent = new ProduceRequest
         {
             Acks = request.Acks == 0 ? (short)1 : request.Acks,
             TimeoutMs = request.TimeoutMs,
             TransactionalId = request.TransactionalId,
         };
-        sent.TopicData.Add(topic);
+        sent.TopicData.Add(one);
         return sent;
     }
 
@@ -170,44 +202,30 @@ internal sealed class ProduceHandover(
         response.CurrentLeader = null;
     }
 
-    private Task<PeerConnection> Peer(int broker)
+    private HandoverLine Line(int leader, int index)
     {
-        lock (_peers)
+        lock (_lines)
         {
-            if (!_peers.TryGetValue(broker, out Task<PeerConnection>? peer)
-                || peer.IsFaulted || peer.IsCanceled || (peer.IsCompletedSuccessfully && peer.Result.HasFailed))
+            if (!_lines.TryGetValue((leader, index), out HandoverLine? line))
             {
-                _peers[broker] = peer = ConnectAsync(broker);
+                _lines.Add((leader, index), line = new HandoverLine(
+                    () => _endpointOf(leader), $"broker-{_id}{ClientSuffix}", _dialer, _ending.Token));
             }
-            return peer;
+            return line;
         }
-    }
-
-    private async Task<PeerConnection> ConnectAsync(int broker)
-    {
-        if (metadata.Current.Brokers.GetValueOrDefault(broker)?.Endpoints is not [var endpoint, ..])
-        {
-            throw new IOException($"broker {broker} is not there");
-        }
-        return await PeerConnection.ConnectAsync(
-            dialer, endpoint, $"broker-{brokerId}-handover", TimeSpan.FromMilliseconds(PatienceMs), _ending.Token).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync().ConfigureAwait(false);
-        Task<PeerConnection>[] peers;
-        lock (_peers)
+        HandoverLine[] lines;
+        lock (_lines)
         {
-            peers = [.. _peers.Values];
+            lines = [.. _lines.Values];
         }
-        foreach (Task<PeerConnection> peer in peers)
+        foreach (HandoverLine line in lines)
         {
-            await ((Task)peer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (peer.IsCompletedSuccessfully)
-            {
-                await (await peer.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
-            }
+            await line.DisposeAsync().ConfigureAwait(false);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Broker.Engine.Transport;
 using Broker.Engine.Transport.Buffers;
 using Broker.Protocol.Messages;
+using Broker.Protocol.Wire;
 
 namespace Broker.Engine.Handlers.Produce;
 
@@ -15,18 +16,55 @@ internal sealed partial class ProduceOperation
     /// <summary>Where batches go that this broker does not lead any more; null unless it is about to stop.</summary>
     public ProduceHandover? Handover { get; private set; }
 
-    /// <summary>Keeps the bytes.</summary>
-    public void Keep(ReceiveBuffer buffer, ProduceHandover handover)
+    /// <summary>Keeps the request's bytes: what is small beside its buffer is copied, so that a request that waits holds no more
+    /// memory than it has bytes.</summary>
+    /// <param name="body">The request; from now on of the bytes that are kept.</param>
+    /// <param name="buffer">Where it was received.</param>
+    /// <param name="pool">For the copy.</param>
+    /// <param name="handover">Where batches go that this broker does not lead.</param>
+    public void Keep(ref KafkaReader body, ReceiveBuffer buffer, BufferPool pool, ProduceHandover handover)
     {
-        buffer.AddReference();
-        _kept = buffer;
+        if (body.Remaining <= buffer.Length / 2)
+        {
+            int length = body.Remaining;
+            _kept = pool.Rent(length);
+            body.CopyRest(_kept.Array);
+            body = new KafkaReader(_kept.Array, 0, length);
+        }
+        else
+        {
+            buffer.AddReference();
+            _kept = buffer;
+        }
         _sentOn = 1;
         Handover = handover;
         Connection.ProducesStill = true;
     }
 
+    /// <summary>Lets go of a request that cannot be read.</summary>
+    public void Drop() => Forget();
+
     /// <summary>Appends, on the connection's thread, after having been held. Thread-safe.</summary>
     public void GoOn() => Connection.Transport.Post(new Held(this));
+
+    /// <summary>Appends on the connection's thread. What should not happen costs the connection, not those that wait behind.</summary>
+    /// <param name="isFirst">The connection does not have the operation yet.</param>
+    public void AppendKept(bool isFirst)
+    {
+        try
+        {
+            if (_handler.AppendOrDeal(this, _kept!, isFirst))
+            {
+                return;
+            }
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Connection.LogFailed(e);
+            _failed = true;
+        }
+        Finish(isFirst);
+    }
 
     /// <summary>A batch goes to another broker.</summary>
     public void SendingOn() => Interlocked.Increment(ref _sentOn);
@@ -73,6 +111,6 @@ internal sealed partial class ProduceOperation
 
     private sealed class Held(ProduceOperation operation) : ConnectionWork
     {
-        protected internal override void Run() => operation._handler.Append(operation, operation._kept!);
+        protected internal override void Run() => operation.AppendKept(isFirst: false);
     }
 }

@@ -91,7 +91,8 @@ internal sealed class SocketConnection : TransportConnection
 
     public override void CloseIfQuiet(string reason)
     {
-        if (!_ended && !_paused && _start == _end && _output.Length == 0 && _receiving is not { IsCompleted: true } && _socket.Available == 0)
+        // In this order: a receive takes from the socket first, and is complete then.
+        if (!_ended && !_paused && _start == _end && _output.Length == 0 && _socket.Available == 0 && _receiving is not { IsCompleted: true })
         {
             RequestClose(reason);
         }
