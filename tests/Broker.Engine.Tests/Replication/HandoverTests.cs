@@ -79,7 +79,28 @@ public sealed class HandoverTests
     }
 
     [Fact]
-    public async Task Stop_WithNobodyInSync_AppendsWhatWasHeld()
+    public async Task Stop_BatchesThatAnotherBrokerHasSentOn_AreNotSentOnAgain()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, 2);
+        int first = cluster.LeaderOf(topic);
+        await using KafkaConnection client = await KafkaConnection.ConnectAsync(
+            "127.0.0.1", cluster.Port(first), "broker-7-handover", TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        using var producer = new Pipeline(client, topic, -1);
+        Task producing = producer.RunAsync();
+        await producer.UntilAnsweredAsync(20);
+
+        await cluster.Brokers[first].StopAsync();
+        await producing;
+
+        Assert.All(producer.Errors, e => Assert.Equal(ErrorCode.NotLeaderOrFollower, e));
+        Assert.NotEmpty(producer.Errors);
+        Partition leader = cluster.LeaderPartition(topic)!;
+        Assert.Equal(leader.Role.EpochStartOffset, leader.Log.LogEndOffset);
+    }
+
+    [Fact]
+    public async Task Stop_WithAPartitionThatNobodyCanTakeOver_AppendsToItWhatWasHeld()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2);
         TestTopic alone = await cluster.NewReplicatedTopicAsync(2, 1);
