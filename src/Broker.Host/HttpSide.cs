@@ -28,7 +28,7 @@ internal static class HttpSide
         });
         builder.Services.AddHostedService(services => new BrokersService(cluster, starting, services.GetRequiredService<IClusterAdmin>));
         builder.Services.AddSingleton(_ => ClusterDoor.Open(cluster.Value));
-        builder.Services.AddSingleton(_ => ClusterDoor.OpenMetrics(cluster.Value));
+        builder.Services.AddSingleton(services => ClusterDoor.OpenMetrics(cluster.Value, services.GetRequiredService<IClusterAdmin>()));
         builder.Services.AddSingleton(services => new LateApplication(server => BuildConsole(services, loggers, server)));
         WebApplication app = builder.Build();
         LateApplication console = app.Services.GetRequiredService<LateApplication>();

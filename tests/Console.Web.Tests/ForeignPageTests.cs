@@ -59,7 +59,7 @@ public sealed class ForeignPageTests(ClusterFixture cluster) : ConsoleContext(cl
         IRenderedComponent<BrokerPage> page = Show<BrokerPage>("/brokers/1", p => p.Add(b => b.Id, 1));
         Assert.Equal(title, page.Find(".failure-title").TextContent);
         Assert.Contains(text, page.Find(".failure-text").TextContent, StringComparison.Ordinal);
-        Assert.Equal(["Log directories", "Configuration"], page.FindAll(".tab").Select(t => t.TextContent));
+        Assert.Equal(["Log directories", "Configuration", "Loggers"], page.FindAll(".tab").Select(t => t.TextContent));
         Assert.All(["Logs", "Messages in", "In"], name => Assert.Equal(Format.None, Figure(page, name).TextContent.Trim()));
         Assert.DoesNotContain("Timing wheels", page.Markup, StringComparison.Ordinal);
         Assert.DoesNotContain("Gathering", page.Markup, StringComparison.Ordinal);
@@ -73,6 +73,57 @@ public sealed class ForeignPageTests(ClusterFixture cluster) : ConsoleContext(cl
         Assert.Equal("≥ 2.00 KiB", Figure(page, "Logs").TextContent.Trim());
         Assert.Equal($"Without 1 broker. {Why}", Figure(page, "Logs").GetAttribute("title"));
         Assert.Contains("Of this host's brokers", page.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Config_OfABrokerThatIsAsked_IsAwaited_AndARefusalCanBeTriedAgain()
+    {
+        var refused = new TaskCompletionSource<IReadOnlyList<ConfigEntry>>();
+        Admin.ConfigAs = _ => refused.Task;
+        IRenderedComponent<ConfigEditor> editor = Render<ConfigEditor>(
+            p => p.Add(c => c.Resource, new ConfigResource(ConfigResourceKind.Broker, "9")));
+        Assert.Equal("Loading", editor.Find("[role=status]").TextContent);
+        refused.SetException(new AdminException("BROKER_NOT_AVAILABLE", Why));
+        editor.WaitForAssertion(() => Assert.Equal("BROKER_NOT_AVAILABLE", editor.Find(".failure-code").TextContent));
+        Assert.Equal(Why, editor.Find(".failure-text").TextContent);
+        Admin.ConfigAs = null;
+        editor.Render(p => p.Add(c => c.Resource, new ConfigResource(ConfigResourceKind.BrokerLogger, "1")));
+        editor.WaitForAssertion(() => Assert.Equal("Loggers", editor.Find("[role=region]").GetAttribute("aria-label")));
+        await editor.Find("[aria-label='Change root']").ClickAsync();
+        Assert.Equal(["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"], editor.FindAll("dialog option").Select(o => o.TextContent));
+    }
+
+    [Fact]
+    public void Groups_WithASilentCoordinator_SayThatThereMayBeMore()
+    {
+        Admin.GroupsAs = g => g with { Items = [], Total = 0, Unknown = [Why] };
+        IRenderedComponent<Groups> page = Show<Groups>("/groups");
+        Assert.Equal(Why, page.Find(".finding-text").TextContent.Trim());
+        Assert.Contains("No consumer group is known", page.Markup, StringComparison.Ordinal);
+        Admin.OverviewAs = o => o with { Groups = 3, UnknownGroups = [Why] };
+        IRenderedComponent<Overview> overview = Show<Overview>("/");
+        Assert.Equal("≥ 3", Figure(overview, "Consumer groups").TextContent.Trim());
+        Assert.Equal(Why, Figure(overview, "Consumer groups").GetAttribute("title"));
+    }
+
+    [Fact]
+    public async Task Stop_OfABrokerElsewhere_SaysWhereItIsDone_WhatItMoves_AndHowToEmptyIt()
+    {
+        Admin.BrokersAs = all => [.. all.Select(b => b with { IsLocal = b.Id != 1 })];
+        Admin.ShutdownAs = new ShutdownPreview
+        {
+            BrokerId = 1, Leaders = 3, Handovers = [new Handover(2, 2)], GoOffline = 1, FallUnderMinIsr = 0, Examples = [],
+        };
+        IRenderedComponent<Brokers> page = Show<Brokers>("/brokers");
+        await page.Find("[aria-label='Stop broker 1, which runs in another host']").ClickAsync();
+        string dialog = page.Find("dialog").TextContent;
+        Assert.Contains("by that host's console, by POST /api/v1/brokers/1/stop there, or by SIGTERM", dialog, StringComparison.Ordinal);
+        Assert.Contains("2 partitions to broker 2", dialog, StringComparison.Ordinal);
+        Assert.Contains("1 partition goes offline", dialog, StringComparison.Ordinal);
+        Assert.Equal("/replication?tab=balance&broker=1", page.Find("dialog a").GetAttribute("href"));
+        IRenderedComponent<BalancePanel> balance = Render<BalancePanel>(p => p.Add(b => b.Without, 1));
+        Assert.Equal("1", balance.FindAll("input")[1].GetAttribute("value"));
+        Assert.NotEmpty(balance.FindAll("[aria-label='Brokers before and after'] tbody tr"));
     }
 
     [Theory]

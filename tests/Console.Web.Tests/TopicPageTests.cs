@@ -50,7 +50,7 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
     }
 
     [Fact]
-    public void CreateDialog_WithAName_MakesTheTopic_AndGoesThere()
+    public async Task CreateDialog_WithAName_MakesTheTopic_AndGoesThere()
     {
         string name = ClusterFixture.NewName("made");
         IRenderedComponent<Topics> page = Show<Topics>("/topics?new=topic");
@@ -60,7 +60,9 @@ public sealed class TopicPageTests(ClusterFixture cluster) : ConsoleContext(clus
         page.Find("dialog form").Submit();
         page.WaitForAssertion(() => Assert.EndsWith("/topics/" + name, Navigation.Uri, StringComparison.Ordinal));
         Assert.Equal(4, Cluster.Admin.Topic(name).Partitions.Count);
-        Assert.Equal("60000", Cluster.Admin.DescribeConfig(new ConfigResource(ConfigResourceKind.Topic, name)).First(c => c.Name == "retention.ms").Value);
+        IReadOnlyList<ConfigEntry> config = await Cluster.Admin.DescribeConfigAsync(
+            new ConfigResource(ConfigResourceKind.Topic, name), Token);
+        Assert.Equal("60000", config.First(c => c.Name == "retention.ms").Value);
     }
 
     [Fact]

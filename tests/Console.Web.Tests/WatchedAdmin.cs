@@ -74,6 +74,8 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public Func<BrokerDetail, BrokerDetail>? BrokerAs { get; set; }
 
+    public Func<ConfigResource, Task<IReadOnlyList<ConfigEntry>>>? ConfigAs { get; set; }
+
     public Task FreshAsync(CancellationToken cancellationToken) => inner.FreshAsync(cancellationToken);
 
     public ClusterOverview Overview() => OverviewAs is { } change ? change(Open().Overview()) : Open().Overview();
@@ -101,7 +103,8 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
     public Task<long> DeleteRecordsAsync(string topic, int partition, long beforeOffset, CancellationToken cancellationToken) =>
         Open().DeleteRecordsAsync(topic, partition, beforeOffset, cancellationToken);
 
-    public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource) => Open().DescribeConfig(resource);
+    public Task<IReadOnlyList<ConfigEntry>> DescribeConfigAsync(ConfigResource resource, CancellationToken cancellationToken) =>
+        ConfigAs?.Invoke(resource) ?? Open().DescribeConfigAsync(resource, cancellationToken);
 
     public Task AlterConfigAsync(
         ConfigResource resource, IReadOnlyDictionary<string, string?> changes, bool validateOnly, CancellationToken cancellationToken) =>
@@ -113,8 +116,13 @@ internal sealed class WatchedAdmin(IClusterAdmin inner) : IClusterAdmin
 
     public Task<ProducedMessage> ProduceAsync(NewMessage message, CancellationToken cancellationToken) => Open().ProduceAsync(message, cancellationToken);
 
-    public Page<GroupSummary> Groups(GroupQuery query) =>
-        GroupAs is { } group ? new Page<GroupSummary>([group.Summary], 1, 0) : Open().Groups(query);
+    public GroupList Groups(GroupQuery query)
+    {
+        GroupList page = GroupAs is { } group ? new GroupList([group.Summary], 1, 0, []) : Open().Groups(query);
+        return GroupsAs?.Invoke(page) ?? page;
+    }
+
+    public Func<GroupList, GroupList>? GroupsAs { get; set; }
 
     public GroupDetail Group(string groupId) => GroupAs ?? Open().Group(groupId);
 

@@ -43,6 +43,9 @@ public sealed record ClusterOverview
     public required SkewView Skew { get; init; }
     public required int Groups { get; init; }
 
+    /// <summary>Why there may be more groups; empty where all are known.</summary>
+    public required IReadOnlyList<string> UnknownGroups { get; init; }
+
     /// <summary>What is known of it: without that of <see cref="Silent"/> brokers.</summary>
     public required long LogBytes { get; init; }
 

@@ -19,6 +19,14 @@ public enum GroupColumn
     Lag,
 }
 
+/// <summary>A part of the list of groups.</summary>
+/// <param name="Items">The part.</param>
+/// <param name="Total">Groups that the filter lets through, in all.</param>
+/// <param name="Skipped">Groups before the part.</param>
+/// <param name="Unknown">Why others may be missing, in sentences; empty where all are known.</param>
+public sealed record GroupList(IReadOnlyList<GroupSummary> Items, int Total, int Skipped, IReadOnlyList<string> Unknown)
+    : Page<GroupSummary>(Items, Total, Skipped);
+
 public sealed record GroupSummary
 {
     public required string GroupId { get; init; }

@@ -51,8 +51,10 @@ public interface IClusterAdmin : IReplicationAdmin
 
     // ---- configuration
 
-    /// <summary>All entries of a topic's or broker's configuration with value, source, type and documentation.</summary>
-    IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource);
+    /// <summary>All entries of a topic's or broker's configuration with value, source, type and documentation. A broker of another host
+    /// is asked for its own, and waited for less than a second.</summary>
+    /// <exception cref="AdminException">UNKNOWN_TOPIC_OR_PARTITION, BROKER_NOT_AVAILABLE.</exception>
+    Task<IReadOnlyList<ConfigEntry>> DescribeConfigAsync(ConfigResource resource, CancellationToken cancellationToken);
 
     /// <summary>Sets and deletes single keys; a null value restores the default.</summary>
     Task AlterConfigAsync(
@@ -71,9 +73,9 @@ public interface IClusterAdmin : IReplicationAdmin
 
     // ---- consumer groups
 
-    Page<GroupSummary> Groups(GroupQuery query);
+    GroupList Groups(GroupQuery query);
 
-    /// <exception cref="AdminException">GROUP_ID_NOT_FOUND.</exception>
+    /// <exception cref="AdminException">GROUP_ID_NOT_FOUND; COORDINATOR_NOT_AVAILABLE: who would know of it does not say.</exception>
     GroupDetail Group(string groupId);
 
     /// <exception cref="AdminException">NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND.</exception>
@@ -148,4 +150,4 @@ public sealed class AdminException(string error, string message) : Exception(mes
 /// <param name="Items">The part.</param>
 /// <param name="Total">Items that the filter lets through, in all.</param>
 /// <param name="Skipped">Items before the part.</param>
-public sealed record Page<T>(IReadOnlyList<T> Items, int Total, int Skipped);
+public record Page<T>(IReadOnlyList<T> Items, int Total, int Skipped);

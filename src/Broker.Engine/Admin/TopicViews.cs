@@ -108,6 +108,9 @@ public enum ConfigResourceKind
 {
     Topic,
     Broker,
+
+    /// <summary>A broker's loggers and their levels; nothing of it is kept.</summary>
+    BrokerLogger,
 }
 
 /// <summary>What a configuration belongs to. A broker without a name is the cluster-wide default of brokers.</summary>

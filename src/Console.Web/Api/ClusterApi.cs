@@ -101,11 +101,18 @@ internal static class ClusterApi
 
     private static void MapConfig(RouteGroupBuilder api)
     {
-        api.MapGet("/brokers/{name}/config", (string name, IClusterAdmin admin) => admin.DescribeConfig(BrokerOf(name))).Refuses(503)
-            .WithTags("Brokers").WithName("GetBrokerConfig").WithSummary("A broker's configuration; \"default\" for what holds for all");
+        api.MapGet("/brokers/{name}/config", (string name, IClusterAdmin admin, CancellationToken cancellationToken) =>
+                admin.DescribeConfigAsync(BrokerOf(name), cancellationToken)).Refuses(503)
+            .WithTags("Brokers").WithName("GetBrokerConfig").WithSummary("A broker's configuration, of whichever host; \"default\" for what holds for all");
         api.MapPatch("/brokers/{name}/config", AlterBrokerAsync).Refuses(400, 503)
             .WithTags("Brokers").WithName("AlterBrokerConfig").WithSummary("Sets keys; a null value restores the default");
-        api.MapGet("/topics/{name}/config", (string name, IClusterAdmin admin) => admin.DescribeConfig(TopicOf(name))).Refuses(404, 503)
+        api.MapGet("/brokers/{name}/loggers", (string name, IClusterAdmin admin, CancellationToken cancellationToken) =>
+                admin.DescribeConfigAsync(LoggersOf(name), cancellationToken)).Refuses(503)
+            .WithTags("Brokers").WithName("GetBrokerLoggers").WithSummary("A broker's loggers and their levels");
+        api.MapPatch("/brokers/{name}/loggers", AlterLoggersAsync).Refuses(400, 503)
+            .WithTags("Brokers").WithName("AlterBrokerLoggers").WithSummary("Sets levels until the broker's process ends; null takes a logger's own away");
+        api.MapGet("/topics/{name}/config", (string name, IClusterAdmin admin, CancellationToken cancellationToken) =>
+                admin.DescribeConfigAsync(TopicOf(name), cancellationToken)).Refuses(404, 503)
             .WithTags("Topics").WithName("GetTopicConfig").WithSummary("A topic's configuration");
         api.MapPatch("/topics/{name}/config", AlterTopicAsync).Refuses(400, 404, 503)
             .WithTags("Topics").WithName("AlterTopicConfig").WithSummary("Sets keys; a null value restores the default");
@@ -114,6 +121,10 @@ internal static class ClusterApi
     private static Task<NoContent> AlterBrokerAsync(
         string name, Dictionary<string, string?> changes, [Description(ValidateOnly)] bool? validateOnly, IClusterAdmin admin,
         CancellationToken cancellationToken) => AlterAsync(BrokerOf(name), changes, validateOnly, admin, cancellationToken);
+
+    private static Task<NoContent> AlterLoggersAsync(
+        string name, Dictionary<string, string?> changes, [Description(ValidateOnly)] bool? validateOnly, IClusterAdmin admin,
+        CancellationToken cancellationToken) => AlterAsync(LoggersOf(name), changes, validateOnly, admin, cancellationToken);
 
     private static Task<NoContent> AlterTopicAsync(
         string name, Dictionary<string, string?> changes, [Description(ValidateOnly)] bool? validateOnly, IClusterAdmin admin,
@@ -129,6 +140,8 @@ internal static class ClusterApi
     }
 
     private static ConfigResource BrokerOf(string name) => new(ConfigResourceKind.Broker, name == "default" ? "" : name);
+
+    private static ConfigResource LoggersOf(string name) => new(ConfigResourceKind.BrokerLogger, name);
 
     private static ConfigResource TopicOf(string name) => new(ConfigResourceKind.Topic, name);
 }

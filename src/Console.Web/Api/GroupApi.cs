@@ -12,8 +12,8 @@ internal static class GroupApi
 {
     public static void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/groups", List).Refuses(400).WithTags("Groups").WithName("ListGroups").WithSummary("Consumer groups, searched, sorted, paged");
-        api.MapGet("/groups/{id}", (string id, IClusterAdmin admin) => admin.Group(id)).Refuses(404)
+        api.MapGet("/groups", List).Fresh().Refuses(400).WithTags("Groups").WithName("ListGroups").WithSummary("Consumer groups, searched, sorted, paged");
+        api.MapGet("/groups/{id}", (string id, IClusterAdmin admin) => admin.Group(id)).Fresh().Refuses(404, 503)
             .WithTags("Groups").WithName("GetGroup").WithSummary("A group: members, assignment, committed offsets and lag by partition");
         api.MapDelete("/groups/{id}", DeleteAsync).Refuses(404, 409, 503)
             .WithTags("Groups").WithName("DeleteGroup").WithSummary("Deletes a group without members, offsets and all");
@@ -21,7 +21,7 @@ internal static class GroupApi
             .WithTags("Groups").WithName("ResetOffsets").WithSummary("Commits offsets for a group without members");
     }
 
-    private static Page<GroupSummary> List([AsParameters] GroupListQuery query, IClusterAdmin admin) => admin.Groups(new GroupQuery(
+    private static GroupList List([AsParameters] GroupListQuery query, IClusterAdmin admin) => admin.Groups(new GroupQuery(
         ApiRules.Bounded(query.Search, ClusterApi.SearchMax, "search"), query.State, query.Sort ?? GroupColumn.GroupId, query.Desc ?? false,
         ApiRules.Bounded(query.Skip, 0, 0, int.MaxValue, "skip"), ApiRules.Bounded(query.Take, 100, 1, ClusterApi.TakeMax, "take")));
 

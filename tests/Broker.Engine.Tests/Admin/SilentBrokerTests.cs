@@ -60,6 +60,36 @@ public sealed class SilentBrokerTests
         Assert.True(took.Elapsed < TimeSpan.FromMilliseconds(500), $"it took {took.Elapsed}");
     }
 
+    [Fact]
+    public async Task Commands_ForABrokerThatHangs_AreRefusedWithinASecond()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        using var hangs = new TcpListener(IPAddress.Loopback, 0);
+        hangs.Start();
+        using var admin = new ClusterAdmin(cluster.Hosted);
+        cluster.Server().Metadata.Apply(Elsewhere(cluster, ((IPEndPoint)hangs.LocalEndpoint).Port));
+        var config = new ConfigResource(ConfigResourceKind.Broker, $"{Remote}");
+        Func<Task>[] commands =
+        [
+            () => admin.DescribeConfigAsync(config, Token),
+            () => admin.AlterConfigAsync(config, new Dictionary<string, string?> { ["log.cleaner.threads"] = "2" }, validateOnly: false, Token),
+            () => admin.ProduceAsync(new NewMessage { Topic = "far", Partition = 0, Value = new byte[1] }, Token),
+            () => admin.DeleteRecordsAsync("far", 0, -1, Token),
+            () => admin.BrowseAsync(new MessageQuery { Topic = "far", Partition = 0 }, Token),
+        ];
+        foreach (Func<Task> command in commands)
+        {
+            var took = Stopwatch.StartNew();
+            AdminException refused = await Assert.ThrowsAsync<AdminException>(command);
+            Assert.Equal("BROKER_NOT_AVAILABLE", refused.Error);
+            Assert.StartsWith("Broker 9 does not answer", refused.Message, StringComparison.Ordinal);
+            Assert.True(took.Elapsed < TimeSpan.FromSeconds(2), $"it took {took.Elapsed}");   // 0.8 s, and a busy machine
+        }
+        MessagePage page = await admin.BrowseAsync(new MessageQuery { Topic = "far" }, Token);
+        Assert.True(page.IsPartial);
+        Assert.StartsWith("Broker 9", Assert.Single(admin.Groups(new GroupQuery()).Unknown), StringComparison.Ordinal);
+    }
+
     private static UpdateMetadataRequest Elsewhere(TestCluster cluster, int port)
     {
         var request = new UpdateMetadataRequest { ControllerId = cluster.Server().Metadata.Current.ControllerId, ControllerEpoch = 1 };

@@ -9,7 +9,7 @@ using Interop;
 namespace Broker.Engine.Tests.Admin;
 
 /// <summary>Two hosts on one tree: each one's door shows what the other's broker leads and holds, and can change it.</summary>
-public sealed class TwoHostTests : IAsyncLifetime
+public sealed partial class TwoHostTests : IAsyncLifetime
 {
     private const int Here = 0;
     private const int There = 5;
@@ -109,11 +109,13 @@ public sealed class TwoHostTests : IAsyncLifetime
         int far = _admin.Topic("read").Partitions.Single(p => p.Leader == There).Partition;
         string readers = await CommitAsync("read", 4);
         await ReadAsync(() => _admin.Group(readers), g => g.Summary is { Lag: 12, UnknownLags: 0 });
+        Assert.Equal(2, LagLines(await ScrapeAsync(), readers));   // the far partition's, too
 
         await _there.Brokers[0].StopAsync();
 
         GroupDetail group = await ReadAsync(() => _admin.Group(readers), g => g.Summary is { Lag: 6, UnknownLags: 1 });
         Assert.Equal((-1L, null), (group.Partitions[far].LogEndOffset, group.Partitions[far].Lag));
+        Assert.Equal(1, LagLines(await ScrapeAsync(), readers));
         TopicDetail topic = _admin.Topic("read");
         Assert.Equal((1, "No broker leads it."), (topic.Summary.UnknownPartitions, topic.Summary.Unknown));
         Assert.Equal(1, Assert.Single(topic.Groups).UnknownLags);
@@ -157,7 +159,13 @@ public sealed class TwoHostTests : IAsyncLifetime
     private async Task<string> CommitAsync(string topic, long offset)
     {
         KafkaConnection client = await _here.ConnectAsync();
-        string group = await GroupHereAsync(client);
+        string group = await GroupOfAsync(client, Here);
+        await CommitAsync(client, group, topic, offset);
+        return group;
+    }
+
+    private static async Task CommitAsync(KafkaConnection client, string group, string topic, long offset)
+    {
         var commit = new OffsetCommitRequest { GroupId = group };
         var named = new OffsetCommitRequest.OffsetCommitRequestTopic { Name = topic };
         named.Partitions.Add(new() { PartitionIndex = 0, CommittedOffset = offset });
@@ -170,17 +178,16 @@ public sealed class TwoHostTests : IAsyncLifetime
         }
         while (error is ErrorCode.CoordinatorLoadInProgress or ErrorCode.CoordinatorNotAvailable or ErrorCode.NotCoordinator);
         Assert.Equal(ErrorCode.None, error);
-        return group;
     }
 
-    /// <summary>A group's name is by its hash one of a partition of __consumer_offsets: some fall to this host.</summary>
-    private static async Task<string> GroupHereAsync(KafkaConnection client)
+    /// <summary>A group's name is by its hash one of a partition of __consumer_offsets: some fall to each host.</summary>
+    private static async Task<string> GroupOfAsync(KafkaConnection client, int coordinator)
     {
         for (int i = 0; ; i++)
         {
             FindCoordinatorResponse found = await client.CallAsync<FindCoordinatorRequest, FindCoordinatorResponse>(
                 new FindCoordinatorRequest { Key = $"readers-{i}" }, 2);
-            if (found is { ErrorCode: ErrorCode.None, NodeId: Here })
+            if (found.ErrorCode == ErrorCode.None && found.NodeId == coordinator)
             {
                 return $"readers-{i}";
             }

@@ -37,8 +37,8 @@ public sealed class MetricsFixture : IAsyncLifetime
             },
             TimeProvider.System, NullLoggerFactory.Instance);
         await Cluster.StartAsync(CancellationToken.None);
-        Door = ClusterDoor.OpenMetrics(Cluster);
         using var admin = (IDisposable)ClusterDoor.Open(Cluster);
+        Door = ClusterDoor.OpenMetrics(Cluster, (IClusterAdmin)admin);
         await ((IClusterAdmin)admin).CreateTopicAsync(new NewTopic(Topic, 1), CancellationToken.None);
         _client = await KafkaConnection.ConnectAsync(
             "127.0.0.1", Broker.Endpoints[0].Port, "metrics-test", TimeSpan.FromSeconds(10), CancellationToken.None);

@@ -1,5 +1,6 @@
 using Broker.Engine.Admin.Hosted.Remote;
 using Broker.Engine.Groups;
+using Broker.Engine.Metadata;
 using Broker.Protocol.Messages;
 using Broker.Protocol.Wire;
 
@@ -11,7 +12,7 @@ internal sealed partial class ClusterAdmin
     /// <summary>The last version that names topics rather than their ids.</summary>
     private const short OffsetCommitVersion = 9;
 
-    public Page<GroupSummary> Groups(GroupQuery query)
+    public GroupList Groups(GroupQuery query)
     {
         IEnumerable<GroupSummary> found = AllGroups().Select(g => g.Summary)
             .Where(g => query.Search is not { Length: > 0 } s || g.GroupId.Contains(s, StringComparison.OrdinalIgnoreCase))
@@ -23,8 +24,34 @@ internal sealed partial class ClusterAdmin
             GroupColumn.Lag => g => g.Lag,
             _ => g => g.GroupId,
         };
-        return PageOf(found, key, g => g.GroupId, query.Descending, query.Skip, query.Take);
+        Page<GroupSummary> page = PageOf(found, key, g => g.GroupId, query.Descending, query.Skip, query.Take);
+        return new GroupList(page.Items, page.Total, page.Skipped, UnknownGroups());
     }
+
+    /// <summary>Why groups may be missing from what is told; nothing where all are known.</summary>
+    private List<string> UnknownGroups()
+    {
+        List<string> reasons =
+        [
+            .. Remote().Order().Select(_remoteGroups.Silence).OfType<string>()
+                .Select(why => $"{why.TrimEnd('.')}. The groups that it coordinates are not known."),
+        ];
+        MetadataImage image = Image;
+        if (image.Topic(InternalTopics.ConsumerOffsets) is { } offsets
+            && offsets.Partitions.Count(p => p is null || !IsServed(p.Leader, image)) is > 0 and var without)
+        {
+            reasons.Add(
+                $"{without} of {offsets.Partitions.Length} partitions of {InternalTopics.ConsumerOffsets} have no leader that runs: the groups there are not known.");
+        }
+        return reasons;
+    }
+
+    /// <summary>Whether a broker is there: of this host by its own word, of another one as it is registered.</summary>
+    private bool IsServed(int broker, MetadataImage image) => IsHere(broker) ? Running().Any(b => b.Id == broker) : image.IsAlive(broker);
+
+    /// <summary>The broker that speaks for a group, by where its offsets belong; -1 for none.</summary>
+    private int CoordinatorOf(string groupId) => Informed()?.Groups?.PartitionFor(groupId) is { } partition and >= 0
+        ? LeaderOf(new TopicPartition(InternalTopics.ConsumerOffsets, partition)) : -1;
 
     public GroupDetail Group(string groupId) => Coordinator(groupId) is { } broker && broker.Groups.Find(groupId) is { } group
         ? DescribeLocked(broker, group) : Describe(RemoteGroupOrThrow(groupId));
@@ -32,7 +59,20 @@ internal sealed partial class ClusterAdmin
     /// <summary>The broker of this host that knows a group, or null.</summary>
     private BrokerServer? Coordinator(string groupId) => Running().FirstOrDefault(b => b.Groups?.Find(groupId) is not null);
 
-    private static AdminException GroupNotFound(string groupId) => new("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
+    /// <summary>A group that is in no list: there is none, or who would know does not say.</summary>
+    private AdminException GroupNotFound(string groupId)
+    {
+        MetadataImage image = Image;
+        if (image.Topic(InternalTopics.ConsumerOffsets) is null)
+        {
+            return new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.");
+        }
+        int coordinator = CoordinatorOf(groupId);
+        string? unknown = !IsServed(coordinator, image) ? "No broker that runs leads the partition of the offsets of such a group."
+            : IsHere(coordinator) ? null : _remoteGroups.Silence(coordinator);
+        return unknown is null ? new AdminException("GROUP_ID_NOT_FOUND", $"Group {groupId} not found.")
+            : new AdminException("COORDINATOR_NOT_AVAILABLE", $"Whether there is a group {groupId} is not known. {unknown}");
+    }
 
     public async Task DeleteGroupAsync(string groupId, CancellationToken cancellationToken)
     {
@@ -48,7 +88,7 @@ internal sealed partial class ClusterAdmin
     {
         if (Coordinator(groupId) is null)
         {
-            _ = RemoteGroupOrThrow(groupId);
+            _ = await RemoteGroupAsync(groupId, cancellationToken).ConfigureAwait(false);
         }
         int[] partitions = reset.Partition is { } one ? [one] : [.. Enumerable.Range(0, Known(reset.Topic).Partitions.Length)];
         var places = new List<CommittedPlace>();
@@ -113,16 +153,17 @@ internal sealed partial class ClusterAdmin
         }
     }
 
-    private IEnumerable<TopicPartition> CommittedHere()
+    /// <summary>The partitions that groups of this host's coordinators have committed or are assigned.</summary>
+    private IEnumerable<TopicPartition> ReadHere()
     {
         foreach (ClassicGroup group in Running().Where(b => b.Groups is not null).SelectMany(b => b.Groups.EachGroup))
         {
-            TopicPartition[] committed;
+            TopicPartition[] read;
             lock (group.Lock)
             {
-                committed = [.. group.Offsets.Keys];
+                read = [.. group.Offsets.Keys, .. group.Members.SelectMany(m => Assignment(m.Assignment))];
             }
-            foreach (TopicPartition partition in committed)
+            foreach (TopicPartition partition in read)
             {
                 yield return partition;
             }
@@ -210,7 +251,7 @@ internal sealed partial class ClusterAdmin
     };
 
     /// <summary>The partitions that a consumer's assignment names; none for other kinds of groups.</summary>
-    private static List<TopicPartition> Assignment(byte[] bytes)
+    internal static List<TopicPartition> Assignment(byte[] bytes)
     {
         if (bytes.Length < 2)
         {

@@ -53,7 +53,8 @@ internal sealed partial class ClusterAdmin
             }
         }
         throw new AdminException(
-            "LEADER_NOT_AVAILABLE", $"Broker {LeaderOf(id)} of another host leads {topic}-{partition}, and no broker of this host holds it.");
+            "LEADER_NOT_AVAILABLE",
+            $"Broker {LeaderOf(id)} of another host leads {topic}-{partition}, and no broker of this host holds it: only that host's console sees its segments.");
     }
 
     private static SegmentView Describe(PartitionLog log, LogSegment segment, long next)

@@ -233,7 +233,7 @@ internal sealed partial class ClusterAdmin
         Dictionary<string, string?> rates = s_rates.ToDictionary(k => k, _ => value);
         foreach (int broker in Image.Brokers.Keys.Order())
         {
-            await AlterConfigAsync(
+            await WriteConfigAsync(
                 new ConfigResource(ConfigResourceKind.Broker, broker.ToString(CultureInfo.InvariantCulture)), rates, validateOnly: false,
                 cancellationToken).ConfigureAwait(false);
         }

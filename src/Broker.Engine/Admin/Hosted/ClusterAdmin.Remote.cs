@@ -23,8 +23,13 @@ internal sealed partial class ClusterAdmin
     private readonly RemoteBrokers _remote;
     private readonly RemoteGroups _remoteGroups;
     private readonly RemoteLogs _remoteLogs;
+    private readonly RemoteConfigs _remoteConfigs;
 
-    public Task FreshAsync(CancellationToken cancellationToken) => _remoteLogs.FreshAsync(cancellationToken);
+    public Task FreshAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(_remoteLogs.FreshAsync(cancellationToken), _remoteGroups.FreshAsync(cancellationToken));
+
+    /// <summary>The high watermark of a partition that a broker of another host leads; -1 where it is not known.</summary>
+    internal long EndElsewhere(TopicPartition id) => _remoteGroups.EndOf(id);
 
     private bool IsHere(int broker) => _cluster.Brokers.Any(b => b.Id == broker);
 
@@ -81,6 +86,7 @@ internal sealed partial class ClusterAdmin
         var topic = new DeleteRecordsRequest.DeleteRecordsTopic { Name = id.Topic };
         topic.Partitions.Add(new() { PartitionIndex = id.Partition, Offset = beforeOffset });
         request.Topics.Add(topic);
+        await _remote.ReachAsync(leader, cancellationToken).ConfigureAwait(false);
         DeleteRecordsResponse response = await _remote.CallAsync<DeleteRecordsRequest, DeleteRecordsResponse>(
             leader, request, DeleteRecordsRequest.HighestVersion, cancellationToken, ReplicatedWithinMs).ConfigureAwait(false);
         DeleteRecordsResponse.DeleteRecordsPartitionResult answer = response.Topics[0].Partitions[0];
@@ -130,16 +136,24 @@ internal sealed partial class ClusterAdmin
         var topic = new ProduceRequest.TopicProduceData { Name = Encoding.UTF8.GetBytes(id.Topic) };
         topic.PartitionData.Add(new() { Index = id.Partition, Records = new Protocol.Wire.Records(batch) });
         request.TopicData.Add(topic);
+        await _remote.ReachAsync(leader, cancellationToken).ConfigureAwait(false);
         ProduceResponse response = await _remote.CallAsync<ProduceRequest, ProduceResponse>(
             leader, request, RemoteProduceVersion, cancellationToken, ReplicatedWithinMs).ConfigureAwait(false);
         return response.Responses[0].PartitionResponses[0];
     }
 
-    private async Task<OffsetCommitResponse> CommitAsync(OffsetCommitRequest request, CancellationToken cancellationToken) =>
-        Coordinator(request.GroupId) is { } broker
-            ? await broker.Groups.CommitAsync(request, OffsetCommitVersion).ConfigureAwait(false)
-            : await _remote.CallAsync<OffsetCommitRequest, OffsetCommitResponse>(
-                RemoteGroupOrThrow(request.GroupId).Coordinator, request, RemoteCommitVersion, cancellationToken).ConfigureAwait(false);
+    private async Task<OffsetCommitResponse> CommitAsync(OffsetCommitRequest request, CancellationToken cancellationToken)
+    {
+        if (Coordinator(request.GroupId) is { } broker)
+        {
+            return await broker.Groups.CommitAsync(request, OffsetCommitVersion).ConfigureAwait(false);
+        }
+        int coordinator = (await RemoteGroupAsync(request.GroupId, cancellationToken).ConfigureAwait(false)).Coordinator;
+        OffsetCommitResponse response = await _remote.CallAsync<OffsetCommitRequest, OffsetCommitResponse>(
+            coordinator, request, RemoteCommitVersion, cancellationToken).ConfigureAwait(false);
+        await _remoteGroups.LookAgainAsync(coordinator, cancellationToken).ConfigureAwait(false);
+        return response;
+    }
 
     private async Task<ErrorCode> DeleteAsync(string groupId, CancellationToken cancellationToken)
     {
@@ -147,9 +161,25 @@ internal sealed partial class ClusterAdmin
         {
             return broker.Groups.Delete(groupId);
         }
+        int coordinator = (await RemoteGroupAsync(groupId, cancellationToken).ConfigureAwait(false)).Coordinator;
         DeleteGroupsResponse response = await _remote.CallAsync<DeleteGroupsRequest, DeleteGroupsResponse>(
-            RemoteGroupOrThrow(groupId).Coordinator, new() { GroupsNames = [groupId] }, 1, cancellationToken).ConfigureAwait(false);
+            coordinator, new() { GroupsNames = [groupId] }, 1, cancellationToken).ConfigureAwait(false);
+        await _remoteGroups.LookAgainAsync(coordinator, cancellationToken).ConfigureAwait(false);
         return response.Results[0].ErrorCode;
+    }
+
+    /// <summary>A group that a broker of another host coordinates, which is asked where it is not known yet, and is there to be asked
+    /// more.</summary>
+    /// <exception cref="AdminException">GROUP_ID_NOT_FOUND, COORDINATOR_NOT_AVAILABLE, BROKER_NOT_AVAILABLE.</exception>
+    private async Task<RemoteGroup> RemoteGroupAsync(string groupId, CancellationToken cancellationToken)
+    {
+        if (_remoteGroups.Find(groupId) is null && CoordinatorOf(groupId) is var coordinator && IsRemote(coordinator))
+        {
+            await _remoteGroups.LookAgainAsync(coordinator, cancellationToken).ConfigureAwait(false);
+        }
+        RemoteGroup group = RemoteGroupOrThrow(groupId);
+        await _remote.ReachAsync(group.Coordinator, cancellationToken).ConfigureAwait(false);
+        return group;
     }
 
     private RemoteGroup RemoteGroupOrThrow(string groupId) => _remoteGroups.Find(groupId) ?? throw GroupNotFound(groupId);
@@ -167,7 +197,7 @@ internal sealed partial class ClusterAdmin
                 SessionTimeoutMs = -1,
                 RebalanceTimeoutMs = -1,
                 IsLeader = false,
-                Assignment = Assignment(m.MemberAssignment.ToArray()),
+                Assignment = group.Assigned.GetValueOrDefault(m.MemberId) ?? [],
                 HeartbeatDueInMs = -1,
             }),
         ];

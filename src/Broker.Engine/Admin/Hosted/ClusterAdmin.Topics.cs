@@ -6,7 +6,7 @@ using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Admin.Hosted;
 
-/// <summary>Topics and configuration.</summary>
+/// <summary>Topics.</summary>
 internal sealed partial class ClusterAdmin
 {
     private const long ChangeTimeoutMs = 30_000;
@@ -267,69 +267,4 @@ internal sealed partial class ClusterAdmin
 
     private static AdminException NoPartition(string topic, int partition) =>
         new("UNKNOWN_TOPIC_OR_PARTITION", $"The topic '{topic}' has no partition {partition}.");
-
-    public IReadOnlyList<ConfigEntry> DescribeConfig(ConfigResource resource)
-    {
-        IEnumerable<ConfigDescription> described = resource.Kind == ConfigResourceKind.Topic
-            ? ConfigDescriptions.OfTopic(Able().Config, Known(resource.Name).Name)
-            : resource.Name.Length == 0 ? Defaults(ConfigDescriptions.OfBroker(Able().Config))
-            : ConfigDescriptions.OfBroker(ConfigOf(resource.Name));
-        return [.. described.Select(Entry)];
-    }
-
-    /// <summary>All that can be set for every broker at once, with what holds where a broker sets nothing itself.</summary>
-    private static IEnumerable<ConfigDescription> Defaults(IEnumerable<ConfigDescription> all) =>
-        from one in all
-        where !one.IsReadOnly
-        let winner = one.Synonyms.FirstOrDefault(s => s.Source != ConfigSource.DynamicBroker)
-        select one with { Value = winner?.Value, Source = winner?.Source ?? ConfigSource.Default };
-
-    private ClusterConfig ConfigOf(string broker) =>
-        Running().FirstOrDefault(b => $"{b.Id}" == broker)?.Config
-        ?? throw new AdminException("BROKER_NOT_AVAILABLE", $"Broker {broker} is not running in this host.");
-
-    private static ConfigEntry Entry(ConfigDescription one) => new()
-    {
-        Name = one.Key.Name,
-        Value = one.Key.IsSensitive ? null : one.Value,
-        Default = one.Key.Default,
-        Source = one.Source switch
-        {
-            ConfigSource.Topic => "DYNAMIC_TOPIC_CONFIG",
-            ConfigSource.DynamicBroker => "DYNAMIC_BROKER_CONFIG",
-            ConfigSource.DynamicDefaultBroker => "DYNAMIC_DEFAULT_BROKER_CONFIG",
-            ConfigSource.StaticBroker => "STATIC_BROKER_CONFIG",
-            _ => "DEFAULT_CONFIG",
-        },
-        Type = one.Key.Type.ToString().ToUpperInvariant(),
-        IsReadOnly = one.IsReadOnly,
-        IsSensitive = one.Key.IsSensitive,
-        Documentation = one.Key.Documentation,
-        AllowedValues = one.Key.Rule.Allowed,
-    };
-
-    public async Task AlterConfigAsync(
-        ConfigResource resource, IReadOnlyDictionary<string, string?> changes, bool validateOnly, CancellationToken cancellationToken)
-    {
-        sbyte type = resource.Kind == ConfigResourceKind.Topic ? ConfigAdministration.TopicResource : ConfigAdministration.BrokerResource;
-        BrokerServer broker = Able();
-        ConfigEdit[] edits =
-            [.. changes.Select(c => new ConfigEdit(c.Key, c.Value is null ? ConfigOperation.Delete : ConfigOperation.Set, c.Value))];
-        ThrowIfRefused(await WrittenAsync(
-            token => broker.Configs.EditAsync(type, resource.Name, edits, validateOnly, token), cancellationToken).ConfigureAwait(false));
-        if (!validateOnly)
-        {
-            await UntilAsync(() => IsTakenOver(resource, changes), cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Whether the broker that is asked goes by the changes already.</summary>
-    private bool IsTakenOver(ConfigResource resource, IReadOnlyDictionary<string, string?> changes)
-    {
-        ClusterConfig? config = resource is { Kind: ConfigResourceKind.Broker, Name.Length: > 0 }
-            ? Running().FirstOrDefault(b => $"{b.Id}" == resource.Name)?.Config : Informed()?.Config;
-        IReadOnlyDictionary<string, string>? values = resource.Kind == ConfigResourceKind.Topic ? config?.Topic(resource.Name)
-            : resource.Name.Length == 0 ? config?.DefaultBroker : config?.OwnBroker;
-        return values is null || changes.All(c => values.GetValueOrDefault(c.Key) == c.Value);
-    }
 }

@@ -29,8 +29,9 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         Observe();
         _observing = cluster.Time.CreateTimer(_ => Observe(), null, s_observe, s_observe);
         _remote = new RemoteBrokers(() => Image, cluster.Time);
-        _remoteGroups = new RemoteGroups(_remote, Remote, LeaderOf, CommittedHere, cluster.Time);
+        _remoteGroups = new RemoteGroups(_remote, Remote, LeaderOf, ReadHere, cluster.Time);
         _remoteLogs = new RemoteLogs(_remote, () => Image, Remote, cluster.Time);
+        _remoteConfigs = new RemoteConfigs(_remote, cluster.Time);
         _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
     }
 
@@ -93,6 +94,7 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             NotPreferredPartitions = counts.NotPreferred,
             Skew = census.Skew,
             Groups = Running().Sum(b => b.Groups?.Groups.Count ?? 0) + _remoteGroups.Groups.Count(g => Coordinator(g.Described.GroupId) is null),
+            UnknownGroups = UnknownGroups(),
             LogBytes = Running().Sum(b => b.Logs.Logs.Sum(l => l.SizeBytes)) + remote.Sum(b => _remoteLogs.Directories(b, out _)?.LogBytes ?? 0),
             Silent = [.. remote.Select(Silent).OfType<SilentBroker>()],
             IsWhole = remote.Count == 0,
@@ -286,5 +288,8 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         hard ? Hosted(brokerId).KillAsync() : Hosted(brokerId).StopAsync();
 
     private HostedBroker Hosted(int id) => _cluster.Brokers.FirstOrDefault(b => b.Id == id)
-        ?? throw new AdminException("RESOURCE_NOT_FOUND", $"This host has no broker {id}.");
+        ?? throw new AdminException(
+            "RESOURCE_NOT_FOUND",
+            IsRemote(id) ? $"Broker {id} runs in another host: it is stopped and started there, by that host's console or REST API, or by its process."
+                : $"This host has no broker {id}.");
 }

@@ -5,7 +5,9 @@ namespace Broker.Engine.Admin.Hosted;
 
 /// <summary>Writes the brokers' MBeans for Prometheus and as JSON. What is written goes out family by family through rented
 /// memory; reading the figures takes no lock that a produce or a fetch takes. Thread-safe.</summary>
-internal sealed class MetricsDoor(HostedCluster cluster) : IMetricsDoor
+/// <param name="cluster">The host's brokers.</param>
+/// <param name="endElsewhere">The high watermark of a partition that a broker of another host leads; -1 where it is not known.</param>
+internal sealed class MetricsDoor(HostedCluster cluster, Func<TopicPartition, long> endElsewhere) : IMetricsDoor
 {
     /// <summary>Bytes gathered before they are given to the stream.</summary>
     private const int ChunkBytes = 64 * 1024;
@@ -31,7 +33,7 @@ internal sealed class MetricsDoor(HostedCluster cluster) : IMetricsDoor
                 text.Clear();
             }
         }
-        GroupLag.Write(text, brokers);
+        GroupLag.Write(text, brokers, endElsewhere);
         ProcessMetrics.Write(text, cluster.StartedAt);
         await destination.WriteAsync(text.Written, cancellationToken).ConfigureAwait(false);
     }

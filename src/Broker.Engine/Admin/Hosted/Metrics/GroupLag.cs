@@ -5,7 +5,8 @@ namespace Broker.Engine.Admin.Hosted.Metrics;
 /// <summary>
 /// Offsets and lag by group, topic and partition, under kafka_exporter's names. A lag is the high watermark less the committed
 /// offset, read in this order - the commit first - so that it is exact as of the second reading and never negative; a
-/// partition without a commit or a leader in this host has none. Stateless.
+/// partition without a commit has none, nor has one whose leader is in another host and does not tell; what it told is of the last
+/// seconds. Stateless.
 /// </summary>
 internal static class GroupLag
 {
@@ -14,10 +15,10 @@ internal static class GroupLag
         public long? Lag => HighWatermark < 0 ? null : Math.Max(0, HighWatermark - Offset);
     }
 
-    public static void Write(Utf8Text text, IReadOnlyList<BrokerServer> brokers)
+    public static void Write(Utf8Text text, IReadOnlyList<BrokerServer> brokers, Func<TopicPartition, long> endElsewhere)
     {
         List<(string Group, int Members)> groups = [];
-        List<Line> lines = Read(brokers, groups);
+        List<Line> lines = Read(brokers, groups, endElsewhere);
         PrometheusSink.Head(text, "kafka_brokers", "Brokers in the cluster", "gauge");
         text.Add("kafka_brokers "u8).Add((long)(brokers.Count == 0 ? 0 : brokers.Max(b => b.Metadata.Current.Brokers.Count))).Add("\n"u8);
         Head("kafka_consumergroup_members", "Members of a consumer group", groups.Count);
@@ -44,7 +45,8 @@ internal static class GroupLag
         }
     }
 
-    private static List<Line> Read(IReadOnlyList<BrokerServer> brokers, List<(string, int)> groups)
+    private static List<Line> Read(
+        IReadOnlyList<BrokerServer> brokers, List<(string, int)> groups, Func<TopicPartition, long> endElsewhere)
     {
         List<Line> lines = [];
         foreach (ClassicGroup group in brokers.SelectMany(b => b.Groups.EachGroup))
@@ -58,12 +60,12 @@ internal static class GroupLag
                     committed.Add((partition, offset.Offset));
                 }
             }
-            committed.ForEach(c => lines.Add(new Line(group.GroupId, c.Partition, c.Offset, HighWatermark(brokers, c.Partition))));
+            committed.ForEach(c => lines.Add(new Line(group.GroupId, c.Partition, c.Offset, HighWatermark(brokers, c.Partition, endElsewhere))));
         }
         return lines;
     }
 
-    private static long HighWatermark(IReadOnlyList<BrokerServer> brokers, TopicPartition id)
+    private static long HighWatermark(IReadOnlyList<BrokerServer> brokers, TopicPartition id, Func<TopicPartition, long> endElsewhere)
     {
         foreach (BrokerServer broker in brokers)
         {
@@ -72,7 +74,7 @@ internal static class GroupLag
                 return partition.HighWatermark;
             }
         }
-        return -1;
+        return endElsewhere(id);
     }
 
     private static Utf8Text Topic(Utf8Text text, string name, string group, string topic) =>

@@ -53,21 +53,26 @@ internal sealed class RemoteSource(RemoteBrokers brokers, int leader, string top
 
     public override async ValueTask<(long Start, long End)> BoundsAsync(CancellationToken cancellationToken)
     {
-        long start = await OffsetAsync(StartTimestamp, cancellationToken).ConfigureAwait(false);
-        return (start, await OffsetAsync(EndTimestamp, cancellationToken).ConfigureAwait(false));
+        // These it has in memory: whoever waits longer for them waits for nothing.
+        Task<long> start = OffsetAsync(StartTimestamp, brokers.AskAsync<ListOffsetsRequest, ListOffsetsResponse>, cancellationToken);
+        Task<long> end = OffsetAsync(EndTimestamp, brokers.AskAsync<ListOffsetsRequest, ListOffsetsResponse>, cancellationToken);
+        long[] bounds = await Task.WhenAll(start, end).ConfigureAwait(false);
+        return (bounds[0], bounds[1]);
     }
 
     public override async ValueTask<long?> FindByTimestampAsync(long timestampMs, CancellationToken cancellationToken) =>
-        await OffsetAsync(timestampMs, cancellationToken).ConfigureAwait(false) is >= 0 and var found ? found : null;
+        await OffsetAsync(
+            timestampMs, (b, r, v, token) => brokers.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(b, r, v, token), cancellationToken)
+            .ConfigureAwait(false) is >= 0 and var found ? found : null;
 
-    private async Task<long> OffsetAsync(long timestamp, CancellationToken cancellationToken)
+    private async Task<long> OffsetAsync(
+        long timestamp, Func<int, ListOffsetsRequest, short, CancellationToken, Task<ListOffsetsResponse>> send, CancellationToken cancellationToken)
     {
         var request = new ListOffsetsRequest { ReplicaId = -1 };
         var asked = new ListOffsetsRequest.ListOffsetsTopic { Name = topic };
         asked.Partitions.Add(new() { PartitionIndex = index, Timestamp = timestamp });
         request.Topics.Add(asked);
-        ListOffsetsResponse response = await brokers.CallAsync<ListOffsetsRequest, ListOffsetsResponse>(
-            leader, request, OffsetsVersion, cancellationToken).ConfigureAwait(false);
+        ListOffsetsResponse response = await send(leader, request, OffsetsVersion, cancellationToken).ConfigureAwait(false);
         ListOffsetsResponse.ListOffsetsPartitionResponse answer = response.Topics[0].Partitions[0];
         ThrowIf(answer.ErrorCode);
         return answer.Offset;

@@ -16,6 +16,9 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
     private static readonly TimeSpan s_connectWithin = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_answerWithin = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long somebody who looks on waits for an answer.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(800);
+
     /// <summary>How long a broker that did not answer is not asked again.</summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(1);
 
@@ -27,6 +30,7 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
 
     private readonly ConcurrentDictionary<int, Task<PeerConnection>> _lines = new();
     private readonly ConcurrentDictionary<int, (string Why, long At)> _silent = new();
+    private readonly ConcurrentDictionary<int, (string Why, long At)> _slow = new();
 
     /// <param name="broker">Whom to ask.</param>
     /// <param name="request">What.</param>
@@ -39,10 +43,7 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
         where TRequest : IApiMessage
         where TResponse : IApiMessage, new()
     {
-        if (_silent.TryGetValue(broker, out (string Why, long At) silence) && time.GetElapsedTime(silence.At) < s_rest)
-        {
-            throw Silent(broker, silence.Why);
-        }
+        ThrowIfAtRest(_silent, broker);
         TimeSpan within = s_answerWithin + TimeSpan.FromMilliseconds(mayTakeMs);
         using var late = new CancellationTokenSource(within, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
@@ -61,6 +62,42 @@ internal sealed class RemoteBrokers(Func<MetadataImage> image, TimeProvider time
                 _silent[broker] = (why, time.GetTimestamp());
             }
             throw Silent(broker, why);
+        }
+    }
+
+    /// <summary>The same for what a broker answers from memory and somebody looks on for: it is waited for less than a second. Others may
+    /// wait longer over the same line.</summary>
+    /// <exception cref="AdminException">BROKER_NOT_AVAILABLE: it does not answer, or not in time.</exception>
+    public async Task<TResponse> AskAsync<TRequest, TResponse>(int broker, TRequest request, short atMost, CancellationToken cancellationToken)
+        where TRequest : IApiMessage
+        where TResponse : IApiMessage, new()
+    {
+        ThrowIfAtRest(_slow, broker);
+        using var late = new CancellationTokenSource(s_patience, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        try
+        {
+            return await CallAsync<TRequest, TResponse>(broker, request, atMost, limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            string why = $"nothing came within {s_patience.TotalMilliseconds:0} ms";
+            _slow[broker] = (why, time.GetTimestamp());
+            throw Silent(broker, why);
+        }
+    }
+
+    /// <summary>Whether a broker is there at all, before it is asked for what may take its time, and what nobody knows the outcome of
+    /// when no answer comes.</summary>
+    /// <exception cref="AdminException">BROKER_NOT_AVAILABLE: it does not answer within a second.</exception>
+    public Task ReachAsync(int broker, CancellationToken cancellationToken) =>
+        AskAsync<ApiVersionsRequest, ApiVersionsResponse>(broker, new(), 0, cancellationToken);
+
+    private void ThrowIfAtRest(ConcurrentDictionary<int, (string Why, long At)> resting, int broker)
+    {
+        if (resting.TryGetValue(broker, out (string Why, long At) rest) && time.GetElapsedTime(rest.At) < s_rest)
+        {
+            throw Silent(broker, rest.Why);
         }
     }
 
