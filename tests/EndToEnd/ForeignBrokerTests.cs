@@ -4,8 +4,8 @@ using Microsoft.Playwright;
 
 namespace EndToEnd;
 
-/// <summary>A second host on the first one's tree: the first one's console shows what the second leads; when that is killed, no page
-/// waits for it, and no figure of its stays.</summary>
+/// <summary>A second host on the first one's tree: the first one's console shows what the second leads; when that stands still or is
+/// killed, no page waits for it, and no figure of its stays.</summary>
 public sealed class ForeignBrokerTests(Chromium chromium)
 {
     private const int Foreign = 5;
@@ -36,12 +36,25 @@ public sealed class ForeignBrokerTests(Chromium chromium)
             window, problems, isAudited: false, ("/topics/spread", "10"), ("/topics/spread?tab=replicas", "itself, asked"),
             ($"/brokers/{Foreign}", "online"), ("/", "Of this host's brokers"));
         await LiveTests.WaitAsync(async () => await KnownAsync(http) == (10, 0));
+        await ConfigureAsync(window);
+
+        other.Pause();
+        await WalkAsync(
+            window, problems, isAudited: false, ($"/brokers/{Foreign}?tab=config", "BROKER_NOT_AVAILABLE"),
+            ($"/brokers/{Foreign}?tab=loggers", "BROKER_NOT_AVAILABLE"), ("/messages?topic=spread", "a leader is down"), ("/groups", "No consumer group"),
+            ("/brokers", "Broker 5"), ("/topics/spread", "not known"), ("/replication?tab=reassignments", "reassign"));
+        other.Continue();
+        await LiveTests.WaitAsync(async () => await KnownAsync(http) == (10, 0));
+        await window.GoAsync("/brokers", "Broker 5");
+        await window.AliveAsync();
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = $"Stop broker {Foreign}, which runs in another host" }).ClickAsync();
+        await window.SeesAsync("1 partition goes offline");
 
         await other.KillAsync();
 
         await WalkAsync(
             window, problems, isAudited: false, ("/topics/spread", "1 partition is not known"), ("/topics/spread?tab=replicas", "nobody"), ("/topics", "≥ 5"),
-            ($"/brokers/{Foreign}", "not"), ("/", $"Broker {Foreign}"));
+            ($"/brokers/{Foreign}", "not"), ($"/brokers/{Foreign}?tab=config", "BROKER_NOT_AVAILABLE"), ("/", $"Broker {Foreign}"));
         Assert.Equal((5, 1), await KnownAsync(http));
         await window.GoAsync("/brokers", "Broker 5");
         await window.AliveAsync();
@@ -50,6 +63,23 @@ public sealed class ForeignBrokerTests(Chromium chromium)
             window, problems, isAudited: true, ("/", "has no leader"), ($"/brokers/{Foreign}", "is not there"), ("/topics/spread", "No broker leads it"),
             ("/replication", "offline"));
         Assert.True(problems.Count == 0, string.Join('\n', problems));
+    }
+
+    /// <summary>A key of the other host's broker, and a logger's level, set on this one's console.</summary>
+    private static async Task ConfigureAsync(Window window)
+    {
+        await window.GoAsync($"/brokers/{Foreign}?tab=config", "zookeeper.session.timeout.ms");
+        await window.AliveAsync();
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Change log.cleaner.threads" }).ClickAsync();
+        await window.Page.Locator("dialog input").FillAsync("2");
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
+        await window.Page.Locator("tr:has(button[aria-label='Change log.cleaner.threads']) >> text=dynamic broker").WaitForAsync();
+        await window.GoAsync($"/brokers/{Foreign}?tab=loggers", $"Broker.{Foreign}");
+        await window.AliveAsync();
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Change root" }).ClickAsync();
+        await window.Page.Locator("dialog select").SelectOptionAsync("WARN");
+        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
+        await window.Page.Locator("tr:has(button[aria-label='Change root']) >> text=WARN").WaitForAsync();
     }
 
     private static async Task<(int Messages, int Unknown)> KnownAsync(HttpClient http)

@@ -49,6 +49,51 @@ public sealed partial class ZooKeeperTests
             Assert.True(back.IsSuccessStatusCode, await back.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         }
         await DeleteByAnotherAsync(hosts);
+        await ConfigureAsync(first, second, 22);
+        second.Pause();
+        await AssertNobodyWaitsAsync(first, 22);
+        second.Continue();
+    }
+
+    /// <summary>What one console changes of another host's broker, that one's console shows.</summary>
+    private static async Task ConfigureAsync(HostProcess from, HostProcess to, int broker)
+    {
+        using var http = new HttpClient { BaseAddress = from.Http };
+        using var there = new HttpClient { BaseAddress = to.Http };
+        foreach ((string path, string key, string value) in
+            ((string, string, string)[])[($"/api/v1/brokers/{broker}/config", "log.cleaner.threads", "2"), ($"/api/v1/brokers/{broker}/loggers", "root", "WARN")])
+        {
+            using var body = new StringContent($$"""{"{{key}}":"{{value}}"}""", System.Text.Encoding.UTF8, "application/json");
+            using HttpResponseMessage set = await http.PatchAsync(new Uri(path, UriKind.Relative), body, TestContext.Current.CancellationToken);
+            Assert.True(set.IsSuccessStatusCode, await set.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+            foreach (HttpClient one in (HttpClient[])[http, there])
+            {
+                JsonElement entry = (await Rest.GetAsync(one, path)).EnumerateArray().Single(e => e.GetProperty("name").GetString() == key);
+                Assert.Equal(value, entry.GetProperty("value").GetString());
+            }
+        }
+    }
+
+    /// <summary>Every read is answered in less than a second, with room for a busy machine, while a broker of another host stands still.</summary>
+    private static async Task AssertNobodyWaitsAsync(HostProcess host, int broker)
+    {
+        using var http = new HttpClient { BaseAddress = host.Http };
+        foreach ((string path, string says) in ((string, string)[])
+        [
+            ($"/api/v1/brokers/{broker}/config", "BROKER_NOT_AVAILABLE"), ($"/api/v1/brokers/{broker}/loggers", "BROKER_NOT_AVAILABLE"),
+            ("/api/v1/topics/spread/messages", "\"isPartial\":true"), ("/api/v1/topics/spread", "unknownPartitions"), ("/api/v1/brokers", $"\"id\":{broker}"),
+            ("/api/v1/cluster", "clusterId"), ("/api/v1/reassignments", "readAt"), ("/api/v1/replication", "partitions"), ("/api/v1/groups", "unknown"),
+        ])
+        {
+            long began = Environment.TickCount64;
+            using HttpResponseMessage answer = await http.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
+            Assert.Contains(says, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.True(Environment.TickCount64 - began < 2_500, $"{path} took {Environment.TickCount64 - began} ms");
+        }
+        await UntilAsync(
+            async () => (await Rest.GetAsync(http, "/api/v1/groups")).GetProperty("unknown").EnumerateArray()
+                .Any(u => u.GetString()!.StartsWith($"Broker {broker} does not answer", StringComparison.Ordinal)),
+            "the groups there are told as not known");
     }
 
     /// <summary>Every partition's ends and size, and every replica's, whoever leads them.</summary>

@@ -11,8 +11,9 @@ internal sealed partial class ClusterAdmin
 {
     private const int ControllerTimeoutMs = 30_000;
 
-    /// <summary>How long one list of reassignments may take, milliseconds.</summary>
+    /// <summary>How long one list of reassignments may take, milliseconds; and one that somebody waits for.</summary>
     private const int ListTimeoutMs = 2_000;
+    private const int ReadTimeoutMs = 800;
 
     /// <summary>How long after somebody looked the list is still followed.</summary>
     private static readonly TimeSpan s_interest = TimeSpan.FromSeconds(10);
@@ -37,7 +38,7 @@ internal sealed partial class ClusterAdmin
 
     public async Task<ReassignmentsView> ReadReassignmentsAsync(int skip, int take, CancellationToken cancellationToken)
     {
-        await ListAsync(cancellationToken).ConfigureAwait(false);
+        await ListAsync(cancellationToken, ReadTimeoutMs).ConfigureAwait(false);
         return Reassignments(skip, take);
     }
 
@@ -74,14 +75,14 @@ internal sealed partial class ClusterAdmin
         }
     }
 
-    private async Task ListAsync(CancellationToken cancellationToken)
+    private async Task ListAsync(CancellationToken cancellationToken, int withinMs = ListTimeoutMs)
     {
         if (Informed() is not { } broker)
         {
             return;
         }
         ListPartitionReassignmentsResponse response = await broker.ReplicaAdministration.ListAsync(
-            new ListPartitionReassignmentsRequest { TimeoutMs = ListTimeoutMs, Topics = null }, cancellationToken).ConfigureAwait(false);
+            new ListPartitionReassignmentsRequest { TimeoutMs = withinMs, Topics = null }, cancellationToken).ConfigureAwait(false);
         if (response.ErrorCode == ErrorCode.None)
         {
             _reassignments.Observe(

@@ -160,7 +160,10 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
             else if (_remoteLogs.Silence(broker) is { } silence)
             {
                 findings.Add(new HealthFinding(
-                    HealthLevel.Degraded, $"{silence.TrimEnd('.')}. Figures of what it leads and coordinates are not known.", $"/brokers/{broker}"));
+                    HealthLevel.Degraded,
+                    $"{silence.TrimEnd('.')}. Figures of what it leads and coordinates are not known."
+                        + (broker == image.ControllerId ? " It is the controller: until it answers, or its session expires, nobody is elected." : ""),
+                    $"/brokers/{broker}"));
             }
         }
     }
