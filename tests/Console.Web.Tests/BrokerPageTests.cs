@@ -75,6 +75,7 @@ public sealed class BrokerPageTests(ClusterFixture cluster) : ConsoleContext(clu
         Assert.Equal("Stop broker 7, which runs in another host", row.QuerySelector("button")!.GetAttribute("aria-label"));
         Assert.Equal(6, row.QuerySelectorAll("td").Count(c => c.TextContent.Trim() == "–"));
         Assert.Empty(page.FindAll("[aria-label='Stop broker 7']"));
+        Assert.Contains("what they send, their connections and threads only their own consoles show", page.FindAll(".hint")[^1].TextContent, StringComparison.Ordinal);
         Assert.Contains("–", Show<Overview>("/").FindAll("section[aria-labelledby=overview-brokers] [data-row]")[^1].TextContent, StringComparison.Ordinal);
     }
 

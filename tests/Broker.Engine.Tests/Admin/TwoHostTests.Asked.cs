@@ -1,7 +1,10 @@
 using System.Text;
 using Broker.Client;
 using Broker.Engine.Admin;
+using Broker.Engine.Tests.Groups;
 using Broker.Engine.Tests.Wire;
+using Broker.Protocol.Messages;
+using Broker.Protocol.Wire;
 
 namespace Broker.Engine.Tests.Admin;
 
@@ -79,6 +82,51 @@ public sealed partial class TwoHostTests
         await _here.Server().Waits.WaitAsync(i => i.Brokers.Count == 1, 20_000, "it is gone");
         Assert.Equal("COORDINATOR_NOT_AVAILABLE", Assert.Throws<AdminException>(() => _admin.Group(group)).Error);
         Assert.Contains("of __consumer_offsets have no leader that runs", Assert.Single(_admin.Groups(new GroupQuery()).Unknown), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Group_WithAMemberThere_ShowsTheEndsOfWhatItIsAssigned_BeforeItCommits()
+    {
+        await _admin.CreateTopicAsync(new NewTopic("read", 2, 1), Token);
+        await ProduceAsync("read", 2, 10);
+        KafkaConnection client = await _there.ConnectAsync();
+        string group = await GroupOfAsync(client, There);
+        await CommitAsync(client, group, "read", 0);   // its coordinator has loaded
+        await _admin.DeleteGroupAsync(group, Token);
+        JoinGroupResponse joined = await GroupCluster.JoinNewAsync(client, group);
+        var writer = new KafkaWriter();
+        writer.WriteInt16(0);
+        var assignment = new ConsumerProtocolAssignment();
+        var partitions = new ConsumerProtocolAssignment.TopicPartition { Topic = "read" };
+        partitions.Partitions.AddRange([0, 1]);
+        assignment.AssignedPartitions.Add(partitions);
+        assignment.Write(writer, 0);
+        var sync = new SyncGroupRequest { GroupId = group, GenerationId = joined.GenerationId, MemberId = joined.MemberId };
+        sync.Assignments.Add(new() { MemberId = joined.MemberId, Assignment = writer.WrittenSpan.ToArray() });
+        Assert.Equal(ErrorCode.None, (await client.CallAsync<SyncGroupRequest, SyncGroupResponse>(sync, 3)).ErrorCode);
+
+        GroupDetail detail = await ReadAsync(
+            () => _admin.Group(group), g => g.Partitions.Count == 2 && g.Partitions.All(p => p.LogEndOffset == 10));
+
+        Assert.All(detail.Partitions, p => Assert.Equal((joined.MemberId, -1L, null), (p.MemberId, p.CommittedOffset, p.Lag)));
+        Assert.Equal(2, Assert.Single(detail.Members).Assignment.Count);
+        Assert.Equal("NON_EMPTY_GROUP", (await Assert.ThrowsAsync<AdminException>(() => _admin.DeleteGroupAsync(group, Token))).Error);
+    }
+
+    [Fact]
+    public async Task Tail_OfATopicLedByBoth_HearsWhatIsProducedAtEither()
+    {
+        await _admin.CreateTopicAsync(new NewTopic("tail", 2, 1), Token);
+        await ProduceAsync("tail", 2, 3);   // before: not to be heard
+        var heard = new List<MessageView>();
+        await using IAsyncEnumerator<TailBatch> tail = _admin.TailAsync(new TailQuery("tail"), Token).GetAsyncEnumerator(Token);
+        while (heard.Select(m => m.Partition).Distinct().Count() < 2)
+        {
+            await ProduceAsync("tail", 2, 1);
+            Assert.True(await tail.MoveNextAsync());
+            heard.AddRange(tail.Current.Messages);
+        }
+        Assert.All(heard, m => Assert.True(m.Offset >= 3));
     }
 
     private Task AlterAsync(ConfigResource resource, string key, string? value) =>

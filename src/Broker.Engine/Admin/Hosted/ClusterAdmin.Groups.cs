@@ -41,7 +41,8 @@ internal sealed partial class ClusterAdmin
             && offsets.Partitions.Count(p => p is null || !IsServed(p.Leader, image)) is > 0 and var without)
         {
             reasons.Add(
-                $"{without} of {offsets.Partitions.Length} partitions of {InternalTopics.ConsumerOffsets} have no leader that runs: the groups there are not known.");
+                $"{without} of {offsets.Partitions.Length} partitions of {InternalTopics.ConsumerOffsets} have no leader that runs: "
+                    + "the groups there are not known.");
         }
         return reasons;
     }
