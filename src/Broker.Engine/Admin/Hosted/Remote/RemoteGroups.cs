@@ -36,6 +36,8 @@ internal sealed class RemoteGroups : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<int, Looked> _looked = new();
     private readonly Dictionary<int, Task> _looking = [];
+    private readonly HashSet<int> _queued = [];
+    private readonly Lock _keeping = new();
     private readonly ConcurrentDictionary<int, string> _failures = new();
     private readonly Task _running;
     private volatile IReadOnlyDictionary<string, RemoteGroup> _groups = new Dictionary<string, RemoteGroup>();
@@ -139,19 +141,28 @@ internal sealed class RemoteGroups : IAsyncDisposable
         }
     }
 
-    /// <summary>One look at a broker follows another; the one under way will do unless it is to begin now.</summary>
+    /// <summary>One look at a broker follows another, and one at most waits for its turn; the one under way will do unless it is to
+    /// begin now.</summary>
     private Task LookAsync(int broker, bool isAnew)
     {
         lock (_looking)
         {
             Task before = _looking.GetValueOrDefault(broker, Task.CompletedTask);
-            return before.IsCompleted || isAnew ? _looking[broker] = LookAfterAsync(before, broker) : before;
+            if (before.IsCompleted)
+            {
+                return _looking[broker] = LookAtAsync(broker);
+            }
+            return isAnew && _queued.Add(broker) ? _looking[broker] = LookAfterAsync(before, broker) : before;
         }
     }
 
     private async Task LookAfterAsync(Task before, int broker)
     {
         await before.ConfigureAwait(false);
+        lock (_looking)
+        {
+            _queued.Remove(broker);
+        }
         await LookAtAsync(broker).ConfigureAwait(false);
     }
 
@@ -177,24 +188,27 @@ internal sealed class RemoteGroups : IAsyncDisposable
     /// <summary>Takes in what a broker told, or why it told nothing; neither for one that is gone.</summary>
     private void Keep(int broker, Looked? looked, string? why)
     {
-        if (why is null)
+        lock (_keeping)
         {
-            _failures.TryRemove(broker, out _);
+            if (why is null)
+            {
+                _failures.TryRemove(broker, out _);
+            }
+            else
+            {
+                _failures[broker] = why;
+            }
+            if (looked is null)
+            {
+                _looked.TryRemove(broker, out _);
+            }
+            else
+            {
+                _looked[broker] = looked;
+            }
+            // A group that has just gone to another coordinator may be listed by both.
+            _groups = _looked.Values.SelectMany(l => l.Groups).DistinctBy(g => g.Described.GroupId).ToDictionary(g => g.Described.GroupId);
         }
-        else
-        {
-            _failures[broker] = why;
-        }
-        if (looked is null)
-        {
-            _looked.TryRemove(broker, out _);
-        }
-        else
-        {
-            _looked[broker] = looked;
-        }
-        // A group that has just gone to another coordinator may be listed by both.
-        _groups = _looked.Values.SelectMany(l => l.Groups).DistinctBy(g => g.Described.GroupId).ToDictionary(g => g.Described.GroupId);
     }
 
     private async Task<List<RemoteGroup>> GroupsOfAsync(int broker, CancellationToken cancellationToken)
