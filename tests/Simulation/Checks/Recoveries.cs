@@ -18,8 +18,8 @@ internal sealed class Recoveries(History history)
 {
     private readonly Dictionary<int, Found> _found = [];
 
-    /// <summary>Where the logs of a broker's last life ended: one that died in a cut may not have told the checkpoint yet, nor have
-    /// come to the end of the cut.</summary>
+    /// <summary>Where the logs of a broker ended in its last life that had opened them: one that died in a cut may not have told the
+    /// checkpoint yet, nor have come to the end of the cut. A start that fails before it has opened them all tells it neither.</summary>
     private readonly Dictionary<int, Dictionary<TopicPartition, long>> _ends = [];
 
     private readonly record struct Batch(long First, long Last, uint Crc, int Epoch);
@@ -45,7 +45,12 @@ internal sealed class Recoveries(History history)
         if (broker.Server is { Logs: { } logs })
         {
             broker.IsLookedAt = true;
-            _ends[broker.Id] = logs.Logs.ToDictionary(l => l.Partition, l => EndOf(broker, l));
+            Dictionary<TopicPartition, long> ends = logs.Logs.ToDictionary(l => l.Partition, l => EndOf(broker, l));
+            foreach ((TopicPartition partition, long end) in _ends.GetValueOrDefault(broker.Id) ?? [])
+            {
+                ends[partition] = Math.Min(end, ends.GetValueOrDefault(partition, end));
+            }
+            _ends[broker.Id] = ends;
             broker.IsLookedAt = false;
         }
     }
@@ -72,6 +77,7 @@ internal sealed class Recoveries(History history)
                 history.Fail($"18: {broker.Process!.Name} {log.Partition}, as it was opened: {violation}");
             }
         }
+        _ends.Remove(broker.Id);   // the checkpoint is right now
         broker.IsLookedAt = false;
     }
 
