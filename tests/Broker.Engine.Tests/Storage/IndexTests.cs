@@ -126,6 +126,14 @@ public sealed class IndexTests : IDisposable
     }
 
     [Fact]
+    public void TimeIndex_MaybeAppendBeforeAnyTimestamp_AppendsNothing()
+    {
+        using TimeIndex index = Times();
+        index.MaybeAppend(-1, -1);
+        Assert.Equal(0, index.Count);
+    }
+
+    [Fact]
     public void TimeIndex_MaybeAppend_KeepsBothColumnsRising()
     {
         using TimeIndex index = Times();

@@ -20,9 +20,13 @@ internal sealed class TimeIndex(DiskFile file, long baseOffset, int count) : IDi
 
     public DiskFile File => _entries.File;
 
-    /// <summary>Appends unless the last entry says as much already.</summary>
+    /// <summary>Appends unless the last entry says as much already, or nothing had a timestamp yet.</summary>
     public void MaybeAppend(long timestamp, long offset)
     {
+        if (timestamp < 0)
+        {
+            return;
+        }
         if (Count > 0)
         {
             (long lastTimestamp, long lastOffset) = Entry(Count - 1);
