@@ -100,12 +100,13 @@ internal sealed partial class LogLoader
     }
 
     /// <summary>A power failure soon after a roll may take the end of a segment and all of the next one, but not its name. What is left is
-    /// the end then: the offsets between would be a hole that other replicas may not have. Not where a cleaning may have made it.</summary>
+    /// the end then: the offsets between would be a hole that other replicas may not have. Not where a cleaning may have made it: what
+    /// this broker cleans lies below the recovery point on the disk, and what another one cleaned below the cleaner's checkpoint.</summary>
     /// <param name="partition">For messages.</param>
     /// <param name="directory">The partition's directory.</param>
     /// <param name="segments">The log's, from which empty ones at the end are taken.</param>
-    /// <param name="lastEnd">Where the last segment with batches ends, or the first begins that has none, if it was recovered and nothing of
-    /// the log is cleaned; else -1.</param>
+    /// <param name="lastEnd">Where the last segment with batches ends, or the first begins that has none, of those that lie beyond the
+    /// recovery point and were not cleaned; -1 where there is no such.</param>
     /// <param name="isCut">Whether segments were taken away already.</param>
     /// <param name="end">The log's end.</param>
     private void DropEmpty(TopicPartition partition, string directory, List<LogSegment> segments, long lastEnd, bool isCut, ref long end)

@@ -18,6 +18,9 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
     /// <summary>How long an idle producer is remembered (producer.id.expiration.ms).</summary>
     public long ProducerExpirationMs { get; init; } = long.MaxValue;
 
+    /// <summary>Up to where the cleaner's checkpoint says that the log was cleaned, or 0.</summary>
+    public long CleanedTo { get; init; }
+
     /// <summary>Told of every segment that recovery has read.</summary>
     public Action? SegmentRecovered { get; init; }
 
@@ -81,7 +84,7 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
                 {
                     SyncRebuilt(segment, isLast: nextBase == long.MaxValue);
                 }
-                beforeEmpty = isUnflushed && !config.CleanupPolicyCompact && (segment.SizeBytes > 0 || i == 0) ? end : beforeEmpty;
+                beforeEmpty = isUnflushed && bases[i] >= CleanedTo && (segment.SizeBytes > 0 || beforeEmpty < 0) ? end : beforeEmpty;
                 producers.Advance(end);
                 if (nextBase != long.MaxValue)
                 {

@@ -21,7 +21,8 @@ internal sealed partial class LogManager
         // Kafka does the same with a damaged one: everything is recovered from the start, which costs time and loses nothing.
         var checkpoints = new LoadCheckpoints(
             directory.RecoveryPoints.ReadOrEmpty(LogCheckpointDamaged), directory.LogStartOffsets.ReadOrEmpty(LogCheckpointDamaged),
-            directory.LogEnds.Take());
+            directory.LogEnds.Take(),
+            new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets)).ReadOrEmpty(LogCheckpointDamaged));
         MarkGone(directory, checkpoints, found);
         var progress = new RecoveryProgress(_clock, directory.Path);
         if (!directory.WasClean && found.Count > 0)
@@ -83,6 +84,7 @@ internal sealed partial class LogManager
             var loader = new LogLoader(_disk, _logger, _clock.UnixMs)
             {
                 ProducerExpirationMs = _options.ProducerExpirationMs,
+                CleanedTo = checkpoints.Cleaned.GetValueOrDefault(partition),
                 SegmentRecovered = () => TellProgress(directory, progress, logs: 0, segments: 1),
             };
             LoadedLog loaded = loader.Load(
@@ -141,7 +143,7 @@ internal sealed partial class LogManager
 
     private sealed record LoadCheckpoints(
         Dictionary<TopicPartition, long> RecoveryPoints, Dictionary<TopicPartition, long> LogStartOffsets,
-        Dictionary<TopicPartition, LogEnd> LogEnds);
+        Dictionary<TopicPartition, LogEnd> LogEnds, Dictionary<TopicPartition, long> Cleaned);
 
     [LoggerMessage(3026, LogLevel.Information, "{Path}: {Logs} logs and {Segments} segments are still to be recovered", EventName = "RecoveryProgress")]
     private partial void LogProgress(string path, int logs, int segments);

@@ -50,9 +50,9 @@ internal sealed class LogFixture
             IndexIntervalBytes = indexIntervalBytes,
         };
 
-    public PartitionLog Open(bool clean = false, long recoveryPoint = 0, long logStartOffset = 0)
+    public PartitionLog Open(bool clean = false, long recoveryPoint = 0, long logStartOffset = 0, long cleanedTo = 0)
     {
-        LoadedLog loaded = new LogLoader(Disk, Logger, NowMs).Load(
+        LoadedLog loaded = new LogLoader(Disk, Logger, NowMs) { CleanedTo = cleanedTo }.Load(
             Partition, Directory, Config, logStartOffset, recoveryPoint, clean, Guid.Empty);
         return Log = new PartitionLog(Partition, Directory, Disk, Config, Clock, Background, Logger, loaded);
     }

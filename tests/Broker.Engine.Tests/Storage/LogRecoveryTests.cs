@@ -102,9 +102,11 @@ public sealed class LogRecoveryTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Open_SealedSegmentIsShorter_AndTheNextIsEmpty_EndsThereUnlessCleaned(bool isCompacted)
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Open_SealedSegmentIsShorter_AndTheNextIsEmpty_EndsThereUnlessCleaned(bool isCompacted, bool isCleaned)
     {
         int last = _fixture.Log.Segments.Count - 1;
         long nextBase = _fixture.Log.Segments[last].BaseOffset;
@@ -118,12 +120,28 @@ public sealed class LogRecoveryTests
         string next = Active;
         _fixture.Disk = crashed;
 
-        _fixture.Open();
+        _fixture.Open(cleanedTo: isCleaned ? nextBase : 0);
 
-        long end = isCompacted ? nextBase : nextBase - 1;
-        Assert.Equal(end, _fixture.Log.LogEndOffset);
-        Assert.Equal(isCompacted, crashed.Exists(next));
+        Assert.Equal(isCleaned ? nextBase : nextBase - 1, _fixture.Log.LogEndOffset);
+        Assert.Equal(isCleaned, crashed.Exists(next));
         Assert.Equal(nextBase - 1, _fixture.Read().Count);
+    }
+
+    [Fact]
+    public void Open_SegmentBehindTheRecoveryPointAndTheNextAreEmpty_EndsAtTheRecoveryPoint()
+    {
+        int last = _fixture.Log.Segments.Count - 1;
+        long flushed = _fixture.Log.Segments[last - 1].BaseOffset;
+        FaultingDisk crashed = _disk.Crash();
+        crashed[_fixture.File(flushed, ".log")] = [];
+        crashed[Active] = [];
+        _fixture.Disk = crashed;
+
+        _fixture.Open(recoveryPoint: flushed);
+
+        Assert.Equal(flushed, _fixture.Log.LogEndOffset);
+        Assert.Equal(last, _fixture.Log.Segments.Count);
+        Assert.Equal(flushed, _fixture.Append());
     }
 
     [Theory]

@@ -97,6 +97,7 @@ internal sealed partial class LogCleaner : IDisposable
         {
             var compaction = new LogCompaction(
                 Options(), _newRandom(), bytes => Throttle.Take(bytes, () => CheckDone(partition), _stopping), began);
+            Settle(chosen);
             long end = compaction.Clean(chosen);
             _runs[partition] = new CleanerRun(_logs.Clock.UnixMs, compaction.Stats, end);
             UpdateCheckpoint(chosen.Log, end);
@@ -128,6 +129,20 @@ internal sealed partial class LogCleaner : IDisposable
             Done(partition);
         }
         return true;
+    }
+
+    /// <summary>What is cleaned lies below the recovery point on the disk: where recovery reads, a segment that ends before the next
+    /// one begins is taken for one whose end was lost.</summary>
+    private void Settle(CleanableLog chosen)
+    {
+        if (chosen.Log.RecoveryPoint < chosen.FirstUncleanableOffset)
+        {
+            chosen.Log.Flush();
+        }
+        if (chosen.Log.CheckpointedRecoveryPoint < chosen.FirstUncleanableOffset)
+        {
+            _logs.CheckpointRecoveryPoints();
+        }
     }
 
     private CompactionOptions Options()

@@ -76,6 +76,24 @@ public sealed class LogCleanerTests : IDisposable
     }
 
     [Fact]
+    public void CleanFilthiest_DirtyLog_LiesBelowTheRecoveryPointOnTheDiskBefore()
+    {
+        PartitionLog log = Fill("compacted", 20);
+        string? before = null;
+        _disk.OnOperation = (what, path) =>
+        {
+            if (what == "rename" && path.EndsWith(LogFileNames.CleanedSuffix, StringComparison.Ordinal))
+            {
+                before ??= Encoding.ASCII.GetString(_disk["/logs/" + LogFileNames.RecoveryPoints]);
+            }
+        };
+
+        _cleaner.CleanFilthiest();
+
+        Assert.Equal($"0\n1\ncompacted 0 {log.LogEndOffset}\n", before);
+    }
+
+    [Fact]
     public void CleanFilthiest_OneBadLog_IsMarkedAndTheOthersAreCleaned()
     {
         PartitionLog bad = Fill("compacted", 40);
