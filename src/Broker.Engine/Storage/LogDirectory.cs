@@ -57,7 +57,7 @@ internal sealed class LogDirectory : IDisposable
         IDisposable? held = null;
         try
         {
-            disk.CreateDirectory(path);
+            disk.MakeDirectory(path);
             held = disk.TryLock(System.IO.Path.Combine(path, LogFileNames.Lock))
                 ?? throw new LogDirectoryException(
                     $"log directory {path} is in use by another process (its {LogFileNames.Lock} file is locked)");

@@ -54,6 +54,7 @@ internal sealed partial class LogLoader
             LogSwapFinished(partition, name);
             disk.Rename(Path.Combine(directory, name), Path.Combine(directory, name[..^LogFileNames.SwapSuffix.Length]));
         }
+        disk.SyncDirectory(directory);   // before a cut changes the new segment
     }
 
     private static bool IsSegmentFile(string name) =>

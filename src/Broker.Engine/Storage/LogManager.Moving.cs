@@ -216,7 +216,11 @@ internal sealed partial class LogManager
             from.FailWithDirectory();
             return;
         }
-        OnDisk(from.ParentDirectory, () => _disk.RenameDirectory(away, from.Directory));
+        OnDisk(from.ParentDirectory, () =>
+        {
+            _disk.RenameDirectory(away, from.Directory);
+            _disk.SyncDirectory(from.ParentDirectory);   // the other name is one of what is to be deleted
+        });
     }
 
     /// <summary>Bytes that may be missing yet when the log stands still for the swap.</summary>

@@ -12,6 +12,7 @@ internal sealed partial class LogSegment : IDisposable
 {
     private readonly string _directory;
     private int _size;
+    private volatile bool _isNew = true;
     private int _bytesSinceIndexEntry;
     private TailPositions? _tail;
     private long _firstTimestampMs = -1;
@@ -36,6 +37,9 @@ internal sealed partial class LogSegment : IDisposable
     }
 
     public long BaseOffset { get; }
+
+    /// <summary>Whether a power failure may take the files with their names.</summary>
+    public bool IsNew { get => _isNew; set => _isNew = value; }
 
     public DiskFile File { get; }
 

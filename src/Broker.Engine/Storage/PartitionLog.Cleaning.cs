@@ -79,6 +79,7 @@ internal sealed partial class PartitionLog
                 old.RenameTo(LogFileNames.DeletedSuffix);
             }
             cleaned.RenameTo("");
+            _disk.SyncDirectory(_directory);   // before a cut changes the new segment: what it was to replace must not come back then
             DropSnapshots([.. replaced.Skip(1)]);   // those of boundaries that are no more
             Remove([.. replaced], _config.FileDeleteDelayMs);
             return true;

@@ -86,7 +86,7 @@ internal sealed partial class PartitionLog
             old.Sync();
             _background.Flushed(System.Diagnostics.Stopwatch.GetTimestamp() - began);
             Producers.Write(snapshot, sync: true);
-            SyncSmallFiles(recoveryPoint);
+            SyncSmallFiles(recoveryPoint, [old]);
             lock (_lock)
             {
                 if (_active == old || _closed)
@@ -176,6 +176,7 @@ internal sealed partial class PartitionLog
         Epochs.TruncateFromEnd(offset);
         RebuildProducers(offset);
         DropSnapshots(dropped);
+        _disk.SyncDirectory(_directory);   // nor must the snapshots that speak of it
         Remove(dropped, delayMs: 0);
         return true;
     }
@@ -219,6 +220,7 @@ internal sealed partial class PartitionLog
         Volatile.Write(ref _highWatermark, offset);
         Epochs.Clear();
         Producers.StartAt(offset);
+        _disk.SyncDirectory(_directory);   // and must not be lost, nor the old ones come back in its place
         Remove(dropped, delayMs: 0);
     }
 

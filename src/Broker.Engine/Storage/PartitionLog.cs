@@ -183,7 +183,7 @@ internal sealed partial class PartitionLog : IDisposable
 
     /// <summary>Makes the small files survive a power failure that records below the recovery point are not read for. Not once the
     /// log is closed: its directory may have another name then, or be gone.</summary>
-    private void SyncSmallFiles(long end)
+    private void SyncSmallFiles(long end, List<LogSegment> synced)
     {
         lock (_names)
         {
@@ -191,7 +191,18 @@ internal sealed partial class PartitionLog : IDisposable
             {
                 SyncIdentity();
                 Epochs.Sync(end);
+                SyncNames(synced);
             }
+        }
+    }
+
+    /// <summary>Makes the names of files survive a power failure whose content does.</summary>
+    private void SyncNames(List<LogSegment> synced)
+    {
+        if (synced.Exists(s => s.IsNew))
+        {
+            _disk.SyncDirectory(_directory);
+            synced.ForEach(s => s.IsNew = false);
         }
     }
 
@@ -229,7 +240,7 @@ internal sealed partial class PartitionLog : IDisposable
         {
             segment.Sync();   // below the recovery point nobody reads it again before its indexes are believed
         }
-        SyncSmallFiles(end);
+        SyncSmallFiles(end, unflushed);
         _background.Flushed(Stopwatch.GetTimestamp() - began);
         lock (_lock)
         {
@@ -259,6 +270,7 @@ internal sealed partial class PartitionLog : IDisposable
             {
                 SyncIdentity();
             }
+            List<LogSegment> unsynced = [.. _segments.Where(s => EndOf(s) > _recoveryPoint)];
             Flush();
             if (_active.SizeBytes > 0)
             {
@@ -266,6 +278,7 @@ internal sealed partial class PartitionLog : IDisposable
                 _active.TimeIndex.Write();
             }
             Epochs.Sync(_logEndOffset);
+            SyncNames(unsynced);
             Producers.TakeSnapshot(_logEndOffset, sync: Producers.Count > 0);
         }
         Dispose();

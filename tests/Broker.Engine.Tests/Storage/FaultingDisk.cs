@@ -12,6 +12,7 @@ internal sealed class FaultingDisk : Disk
     private readonly Lock _lock = new();
     private readonly Dictionary<string, FaultingDiskContent> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _directories = new(StringComparer.Ordinal);
+    private readonly FaultingDiskNames _names = new();
 
     /// <summary>Called before each write of a file with its name and length; what it returns is written, and where that is
     /// less, the write fails.</summary>
@@ -75,20 +76,34 @@ internal sealed class FaultingDisk : Disk
         return copy;
     }
 
-    /// <summary>A copy of what may be on the disk after the power failed: what was synced, and of the rest some pages.</summary>
+    /// <summary>A copy of what may be on the disk after the power failed: what was synced, and of the rest some pages and some
+    /// names.</summary>
     public FaultingDisk LosePower(Random random)
     {
         var copy = new FaultingDisk();
         lock (_lock)
         {
-            foreach ((string path, FaultingDiskContent content) in _files.OrderBy(f => f.Key, StringComparer.Ordinal))
+            var files = new Dictionary<string, FaultingDiskContent>(_files, StringComparer.Ordinal);
+            copy._directories.UnionWith(_directories);
+            _names.LosePower(random, files, copy._directories);
+            foreach ((string path, FaultingDiskContent content) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
             {
                 copy._files[path] = content.AfterPowerLoss(random);
             }
-            copy._directories.UnionWith(_directories);
         }
         return copy;
     }
+
+    /// <summary>Names are about to change, which a power failure may undo.</summary>
+    private void Renaming(params ReadOnlySpan<FaultingDiskNames.Before> files)
+    {
+        if (MayLosePower)
+        {
+            _names.Changes(files);
+        }
+    }
+
+    private FaultingDiskNames.Before Before(string path) => new(path, _files.GetValueOrDefault(path));
 
     public override DiskFile Open(string path) => new OpenFile(this, path);
 
@@ -120,7 +135,12 @@ internal sealed class FaultingDisk : Disk
         }
         lock (_lock)
         {
+            Renaming(Before(path));
             _files[path] = made;
+        }
+        if (sync)
+        {
+            SyncDirectory(Path.GetDirectoryName(path)!);
         }
     }
 
@@ -147,7 +167,11 @@ internal sealed class FaultingDisk : Disk
         Changing?.Invoke();
         lock (_lock)
         {
-            _files.Remove(path);
+            if (_files.ContainsKey(path))
+            {
+                Renaming(Before(path));
+                _files.Remove(path);
+            }
         }
     }
 
@@ -157,8 +181,10 @@ internal sealed class FaultingDisk : Disk
         Changing?.Invoke();
         lock (_lock)
         {
-            if (_files.Remove(from, out FaultingDiskContent? content))
+            if (_files.TryGetValue(from, out FaultingDiskContent? content))
             {
+                Renaming(Before(from), Before(to));
+                _files.Remove(from);
                 _files[to] = content;
             }
         }
@@ -178,7 +204,10 @@ internal sealed class FaultingDisk : Disk
         Changing?.Invoke();
         lock (_lock)
         {
-            _directories.Add(path);
+            if (_directories.Add(path) && MayLosePower)
+            {
+                _names.Makes(path);
+            }
         }
     }
 
@@ -195,6 +224,10 @@ internal sealed class FaultingDisk : Disk
                 _files.Remove(path, out FaultingDiskContent? content);
                 _files[Path.Combine(to, Path.GetFileName(path))] = content!;
             }
+            if (MayLosePower)
+            {
+                _names.Renames(from, to);
+            }
         }
     }
 
@@ -204,11 +237,12 @@ internal sealed class FaultingDisk : Disk
         Changing?.Invoke();
         lock (_lock)
         {
-            _directories.Remove(path);
-            foreach (string file in _files.Keys.Where(p => Path.GetDirectoryName(p) == path).ToArray())
+            string[] files = [.. _files.Keys.Where(p => Path.GetDirectoryName(p) == path)];
+            if (_directories.Remove(path) && MayLosePower)
             {
-                _files.Remove(file);
+                _names.Deletes(path, files.Select(f => Before(f) with { Name = Path.GetFileName(f) }));
             }
+            Array.ForEach(files, f => _files.Remove(f));
         }
     }
 
@@ -231,6 +265,10 @@ internal sealed class FaultingDisk : Disk
 
     public override void SyncDirectory(string path)
     {
+        lock (_lock)
+        {
+            _names.Sync(path);
+        }
     }
 
     public override IDisposable? TryLock(string path) => new Nothing();
@@ -272,6 +310,7 @@ internal sealed class FaultingDisk : Disk
                 ObjectDisposedException.ThrowIf(_disposed, this);
                 if (!disk._files.TryGetValue(_path, out _content))
                 {
+                    disk.Renaming(disk.Before(_path));
                     disk._files[_path] = _content = disk.NewContent([]);
                 }
             }

@@ -22,7 +22,7 @@ internal sealed class LogFixture
         Directory = Path.Combine(directory, "t-0");
         Config = config ?? NewConfig();
         Clock = new MonotonicClock(Time);
-        disk.CreateDirectory(Directory);
+        disk.MakeDirectory(Directory);
     }
 
     public Disk Disk { get; set; }

@@ -37,7 +37,7 @@ internal sealed class Journal : IDisposable
     {
         try
         {
-            disk.CreateDirectory(directory);
+            disk.MakeDirectory(directory);
             IDisposable held = disk.TryLock(Path.Combine(directory, ".lock"))
                 ?? throw new CoordinationStoreException($"data directory {directory} is in use by another process (its .lock file is locked)");
             var journal = new Journal(disk, directory, held);

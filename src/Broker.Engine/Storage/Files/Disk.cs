@@ -35,6 +35,20 @@ internal abstract class Disk
 
     public abstract void CreateDirectory(string path);
 
+    /// <summary>Makes a directory, where there is none, whose name survives a power failure.</summary>
+    public void MakeDirectory(string path)
+    {
+        if (DirectoryExists(path))
+        {
+            return;
+        }
+        CreateDirectory(path);
+        if (System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) is { } parent)
+        {
+            SyncDirectory(parent);
+        }
+    }
+
     public abstract void RenameDirectory(string from, string to);
 
     /// <summary>Deletes a directory with what is in it.</summary>
