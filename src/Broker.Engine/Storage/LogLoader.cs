@@ -109,7 +109,10 @@ internal sealed partial class LogLoader(Disk disk, ILogger logger, long nowMs)
         epochs.WriteIfChanged(end);
         FinishProducers(producers, segments, start, end, clean && !hasSnapshot);
         segments.ForEach(s => s.Rest());
-        return new LoadedLog([.. segments], start, end, clean ? end : Math.Min(recoveryPoint, end), epochs, producers, topicId);
+        return new LoadedLog([.. segments], start, end, clean ? end : Math.Min(recoveryPoint, end), epochs, producers, topicId)
+        {
+            MayBeUnsynced = !clean,
+        };
     }
 
     /// <summary>Whether the log is as it was closed: the same last segment, of the same length.</summary>

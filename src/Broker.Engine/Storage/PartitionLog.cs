@@ -43,6 +43,9 @@ internal sealed partial class PartitionLog : IDisposable
     private bool _closed;
     private bool _isBeginning;
     private volatile bool _isIdentityUnsynced;
+
+    /// <summary>Whether a killed process left the directory, synced or not.</summary>
+    private volatile bool _isFound;
     private int _cuts;
     private volatile bool _isFailed;
 
@@ -67,6 +70,7 @@ internal sealed partial class PartitionLog : IDisposable
         Epochs = loaded.Epochs;
         Producers = loaded.Producers;
         TopicId = loaded.TopicId;
+        _isFound = loaded.MayBeUnsynced;
         _beginFiles = BeginFiles;
         _flush = FlushInBackground;
     }
@@ -189,10 +193,26 @@ internal sealed partial class PartitionLog : IDisposable
         {
             if (!_closed)
             {
+                DistrustFound(synced);
                 SyncIdentity();
                 Epochs.Sync(end);
                 SyncNames(synced);
             }
+        }
+    }
+
+    /// <summary>What a killed process made may be in the kernel's memory alone: the directory's name, and what says whose it is.</summary>
+    private void DistrustFound(List<LogSegment> synced)
+    {
+        if (!_isFound || synced.Count == 0)
+        {
+            return;
+        }
+        _isFound = false;
+        _isIdentityUnsynced |= TopicId != Guid.Empty;
+        if (!_isIdentityUnsynced)
+        {
+            _disk.SyncDirectory(ParentDirectory);
         }
     }
 
@@ -266,11 +286,12 @@ internal sealed partial class PartitionLog : IDisposable
         }
         if (!_isFailed)
         {
+            List<LogSegment> unsynced = [.. _segments.Where(s => EndOf(s) > _recoveryPoint)];
+            DistrustFound(unsynced);
             if (_logEndOffset > _segments[0].BaseOffset)
             {
                 SyncIdentity();
             }
-            List<LogSegment> unsynced = [.. _segments.Where(s => EndOf(s) > _recoveryPoint)];
             Flush();
             if (_active.SizeBytes > 0)
             {
@@ -336,4 +357,8 @@ internal sealed partial class PartitionLog : IDisposable
 /// <summary>What loading found on the disk.</summary>
 internal sealed record LoadedLog(
     LogSegment[] Segments, long LogStartOffset, long LogEndOffset, long RecoveryPoint, LeaderEpochCache Epochs,
-    ProducerStateManager Producers, Guid TopicId);
+    ProducerStateManager Producers, Guid TopicId)
+{
+    /// <summary>Whether a power failure may still take what was found.</summary>
+    public bool MayBeUnsynced { get; init; }
+}

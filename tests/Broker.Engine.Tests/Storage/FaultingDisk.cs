@@ -12,7 +12,7 @@ internal sealed class FaultingDisk : Disk
     private readonly Lock _lock = new();
     private readonly Dictionary<string, FaultingDiskContent> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _directories = new(StringComparer.Ordinal);
-    private readonly FaultingDiskNames _names = new();
+    private FaultingDiskNames _names = new();
 
     /// <summary>Called before each write of a file with its name and length; what it returns is written, and where that is
     /// less, the write fails.</summary>
@@ -61,19 +61,29 @@ internal sealed class FaultingDisk : Disk
 
     public bool Exists(string path) => LengthOf(path) >= 0;
 
-    /// <summary>A copy of what is on the disk now, without the faults: the process was killed.</summary>
+    /// <summary>A copy of what is on the disk now, without the faults: the process was killed. What it had not synced, the power may
+    /// still take.</summary>
     public FaultingDisk Crash()
     {
-        var copy = new FaultingDisk { MayLosePower = MayLosePower };
+        var copies = new Dictionary<FaultingDiskContent, FaultingDiskContent>(ReferenceEqualityComparer.Instance);
+        FaultingDiskContent CopyOf(FaultingDiskContent content)
+        {
+            if (!copies.TryGetValue(content, out FaultingDiskContent? copy))
+            {
+                copies[content] = copy = content.Copy();
+            }
+            return copy;
+        }
         lock (_lock)
         {
+            var copy = new FaultingDisk { MayLosePower = MayLosePower, _names = _names.Copy(CopyOf) };
             foreach ((string path, FaultingDiskContent content) in _files)
             {
-                copy._files[path] = copy.NewContent(content.Bytes);
+                copy._files[path] = CopyOf(content);
             }
             copy._directories.UnionWith(_directories);
+            return copy;
         }
-        return copy;
     }
 
     /// <summary>A copy of what may be on the disk after the power failed: what was synced, and of the rest some pages and some

@@ -24,6 +24,14 @@ internal sealed class FaultingDiskContent
         Sync();
     }
 
+    public FaultingDiskContent Copy()
+    {
+        var copy = (FaultingDiskContent)MemberwiseClone();
+        copy._bytes = ToArray();
+        copy._synced = _synced.AsSpan(0, Math.Min(_syncedLength, _synced.Length)).ToArray();
+        return copy;
+    }
+
     public int Length { get; private set; }
 
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, Length);

@@ -65,6 +65,22 @@ internal sealed class FaultingDiskNames
         changes.Add(change);
     }
 
+    public FaultingDiskNames Copy(Func<FaultingDiskContent, FaultingDiskContent> copyOf)
+    {
+        var copy = new FaultingDiskNames();
+        foreach ((string directory, List<Change> changes) in _unsynced)
+        {
+            copy._unsynced[directory] =
+            [
+                .. changes.Select(c => c with
+                {
+                    Files = [.. c.Files.Select(f => f with { Content = f.Content is { } content ? copyOf(content) : null })],
+                }),
+            ];
+        }
+        return copy;
+    }
+
     public void Sync(string directory) => _unsynced.Remove(directory);
 
     /// <summary>Undoes some of the last changes of each directory.</summary>

@@ -5,7 +5,7 @@ namespace Broker.Engine.Tests.Storage;
 
 /// <summary>
 /// The log against a list: seeded runs of appends, reads, flushes, cuts, deletions of the beginning, clean stops, kills,
-/// failing writes and power failures, which lose pages that were not synced. After every step both must agree; after a kill
+/// failing writes and power failures, which lose pages and names that were not synced. After every step both must agree; after a kill
 /// everything acknowledged must be there, after a power failure everything below the recovery point, and what an idempotent
 /// producer sends again is known. LOG_MODEL_SEEDS=n runs more of them, LOG_MODEL_SEED=n that one.
 /// </summary>
@@ -207,7 +207,6 @@ public sealed class LogModelTests
         private void Kill(bool torn)
         {
             _disk = _disk.Crash();
-            _isPointMoved = false;
             if (torn)
             {
                 // An append was under way: some of its bytes are there.

@@ -4,6 +4,7 @@ using Broker.Engine.Coordination.Embedded;
 using Broker.Engine.Storage;
 using Broker.Engine.Tests.Storage.Cleaning;
 using Broker.Engine.Timing;
+using Broker.Protocol.Messages;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -146,13 +147,65 @@ public sealed class NameDurabilityTests
             disk, fixture.Logs.Directory, n => n.EndsWith(LogFileNames.SwapSuffix, StringComparison.Ordinal))));
     }
 
+    private static LogManager OpenManager(FaultingDisk disk)
+    {
+        var logs = new LogManager(
+            new LogManagerOptions { BrokerId = 0, ClusterId = "abcdefghijklmnopqrstuv", Directories = ["/logs"] }, disk,
+            _ => LogFixture.NewConfig(), new MonotonicClock(new FakeTimeProvider()), new TestBackground(), new Random(1), new LineLogger());
+        logs.Open();
+        return logs;
+    }
+
+    [Fact]
+    public void Flush_FilesThatAKilledProcessLeft_AreThereAfterAPowerFailure()
+    {
+        var topic = new Guid("00000000-0000-0000-0000-000000000011");
+        byte[] batch = new LogFixture(_disk, "/other").Batch(1, timestampMs: 1);
+        PartitionLog log = OpenManager(_disk).GetOrCreate(LogFixture.Partition, topic);
+        Assert.Equal(ErrorCode.None, log.AppendAsLeader(batch, 9, 1, leaderEpoch: 0).Error);
+        FaultingDisk killed = _disk.Crash();
+        LogManager next = OpenManager(killed);
+        next.Find(LogFixture.Partition)!.Flush();
+        next.CheckpointRecoveryPoints();
+
+        ForEachLoss(killed, disk =>
+        {
+            PartitionLog? found = OpenManager(disk).Find(LogFixture.Partition);
+            Assert.Equal((1, topic), (found?.LogEndOffset, found?.TopicId));
+        });
+    }
+
+    [Fact]
+    public void Roll_EpochThatAKilledProcessLeft_HasItsStartAfterAPowerFailure()
+    {
+        var fixture = new LogFixture(_disk, "/logs", LogFixture.NewConfig(segmentBytes: 4_000));
+        fixture.Open();
+        fixture.Append();
+        fixture.Log.Flush();
+        fixture.Append(epoch: 1);
+        fixture.Background.RunAll();
+        FaultingDisk killed = _disk.Crash();
+        fixture.Disk = killed;
+        fixture.Open(recoveryPoint: 1);
+        while (fixture.Log.Segments.Count == 1)
+        {
+            fixture.Append(1, 100, epoch: 1);
+        }
+        fixture.Background.RunAll();
+        long synced = fixture.Log.RecoveryPoint;
+        Assert.True(synced > 2);
+
+        ForEachLoss(killed, disk =>
+        {
+            fixture.Disk = disk;
+            Assert.Equal([new EpochEntry(0, 0), new EpochEntry(1, 1)], fixture.Open(recoveryPoint: synced).Epochs.Entries);
+        });
+    }
+
     [Fact]
     public void Open_NewLogDirectory_IsThereAfterAPowerFailure()
     {
-        using var logs = new LogManager(
-            new LogManagerOptions { BrokerId = 0, ClusterId = "abcdefghijklmnopqrstuv", Directories = ["/logs"] }, _disk,
-            _ => LogFixture.NewConfig(), new MonotonicClock(new FakeTimeProvider()), new TestBackground(), new Random(1), new LineLogger());
-        logs.Open();
+        OpenManager(_disk);
 
         ForEachLoss(_disk, disk => Assert.True(disk.Exists("/logs/meta.properties")));
     }
