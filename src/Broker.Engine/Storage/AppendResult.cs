@@ -15,6 +15,8 @@ internal struct AppendResult
     public IReadOnlyList<RecordError>? RecordErrors;
 
     public long BaseOffset;
+
+    /// <summary>Of the batch; of one that was there already and whose offset is not known any more, the greatest that it can be.</summary>
     public long LastOffset;
 
     /// <summary>Broker time given to the batch, or -1 when it kept its own.</summary>

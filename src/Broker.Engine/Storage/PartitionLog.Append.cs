@@ -103,6 +103,10 @@ internal sealed partial class PartitionLog
         ErrorCode error = Producers.Check(
             facts.ProducerId, facts.ProducerEpoch, facts.BaseSequence, _logEndOffset, out string? message);
         result = error == ErrorCode.None ? default : AppendResult.Failed(error, message, _logStartOffset);
+        if (error == ErrorCode.DuplicateSequenceNumber)
+        {
+            result.LastOffset = Producers.FirstOffsetKnown(facts.ProducerId) - 1;   // at the latest
+        }
         return error != ErrorCode.None;
     }
 

@@ -1,4 +1,6 @@
 using Broker.Client;
+using Broker.Engine.Storage;
+using Broker.Engine.Tests.Replication;
 using Broker.Protocol.Messages;
 
 namespace Broker.Engine.Tests.Wire;
@@ -144,6 +146,36 @@ public class IdempotenceTraps(SharedCluster shared) : IClassFixture<SharedCluste
         Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, (await again.ProduceAsync(topic, Calls.Batch(77, 0, 18, records: 2))).ErrorCode);
         Assert.Equal((ErrorCode.None, 16), Of(await again.ProduceAsync(topic, Calls.Batch(77, 0, 16, records: 2))));
         Assert.Equal(18, (await again.FetchOneAsync(topic, 0)).HighWatermark);
+    }
+
+    [Fact]
+    public async Task Batch_BeforeTheOneThatASnapshotKept_IsNoDuplicateYetToWhoWantsAllReplicas_BeforeTheyHaveIt()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(brokers: 2, overrides: ["replica.lag.time.max.ms=600000"]);
+        TestTopic topic = await cluster.NewReplicatedTopicAsync(1, 2);
+        await cluster.UntilInSyncAsync(topic, 2);
+        BrokerServer leader = cluster.Server(cluster.LeaderOf(topic));
+        BrokerServer follower = cluster.Server(1 - leader.Id);
+        KafkaConnection client = await cluster.ConnectAsync(leader.Id);
+        follower.Replicas.Fetchers!.Hold();
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal(ErrorCode.None, (await client.ProduceAsync(topic, Calls.Batch(77, 0, i * 2, records: 2), acks: 1)).ErrorCode);
+        }
+        PartitionLog log = cluster.LeaderPartition(topic)!.Log;
+        log.Producers.TakeSnapshot(6, sync: false);
+        log.Producers.LoadNewest(0, 6, 0);   // as after a restart
+
+        Task<ProduceResponse.PartitionProduceResponse> again = client.ProduceAsync(topic, Calls.Batch(77, 0, 0, records: 2));
+        await ReplicatedCluster.UntilAsync(() => again.IsCompleted || leader.ProducePurgatory.NumDelayedOperations > 0);
+        Assert.False(again.IsCompleted);
+        KafkaConnection other = await cluster.ConnectAsync(leader.Id);
+        Assert.Equal(
+            ErrorCode.DuplicateSequenceNumber, (await other.ProduceAsync(topic, Calls.Batch(77, 0, 2, records: 2), acks: 1)).ErrorCode);
+        follower.Replicas.Fetchers!.Release();
+
+        Assert.Equal((ErrorCode.DuplicateSequenceNumber, -1), Of(await again));
+        Assert.True(log.HighWatermark >= 4);
     }
 
     private static (ErrorCode, long) Of(ProduceResponse.PartitionProduceResponse sent) => (sent.ErrorCode, sent.BaseOffset);

@@ -233,6 +233,11 @@ internal sealed class ProduceHandler : NetworkThreadHandler
             return;
         }
         Refused(operation, partition, data, response, result);
+        if (result.Error == ErrorCode.DuplicateSequenceNumber && operation.Request.Acks == Partition.AllReplicas)
+        {
+            // It says that the batch is there, and so is an acknowledgement.
+            operation.Await(index, result.LastOffset + 1, result.LeaderEpoch);
+        }
         SendOn(operation, partition.Id, data, response);
     }
 

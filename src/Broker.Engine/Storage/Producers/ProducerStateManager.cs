@@ -69,6 +69,9 @@ internal sealed partial class ProducerStateManager(TopicPartition partition)
         return leftOut ? ErrorCode.DuplicateSequenceNumber : ErrorCode.OutOfOrderSequenceNumber;
     }
 
+    /// <summary>Where the oldest batch begins that is known of a producer that is known.</summary>
+    public long FirstOffsetKnown(long producerId) => _producers![producerId][0].FirstOffset;
+
     /// <summary>Remembers a batch that was appended.</summary>
     public void Update(long producerId, short epoch, in BatchMetadata batch, bool isTransactional = false)
     {
