@@ -99,7 +99,10 @@ internal sealed class TopicAdministration(
             : CoordinationOperation.Create(ClusterPaths.TopicConfig(name), ClusterJson.Config(values)));
         operations.Insert(1, CoordinationOperation.Create(
             ClusterPaths.ConfigChangePrefix, ClusterJson.ConfigChange($"topics/{name}"), CreateMode.PersistentSequential));
-        return (await session().MultiAsync(operations, cancellationToken).ConfigureAwait(false)).Error;
+        CoordinationError written = (await session().MultiAsync(operations, cancellationToken).ConfigureAwait(false)).Error;
+        // The namesake's deletion has taken its values meanwhile: now there are none.
+        return written == CoordinationError.NoNode && stale.Error == CoordinationError.None
+            ? await WriteAsync(name, topic, values, cancellationToken).ConfigureAwait(false) : written;
     }
 
     /// <summary>A topic that was deleted is gone for clients before it has left the tree: whoever makes it again at once waits
