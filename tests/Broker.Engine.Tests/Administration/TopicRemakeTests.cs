@@ -16,19 +16,24 @@ public sealed class TopicRemakeTests
         await server.Membership.Session.CreateAsync(
             values, ClusterJson.Config(new Dictionary<string, string>()), CreateMode.Persistent, TestContext.Current.CancellationToken);
         int asked = 0;
+        Task? gone = null;
         var topics = new TopicAdministration(
-            () => ++asked == 2 ? WithoutValues(server, values) : server.Membership.Session, server.Metadata, server.Config, new Random(1));
+            () =>
+            {
+                if (++asked == 2)
+                {
+                    // A session's requests are carried out in their order: this one before the write.
+                    gone = server.Membership.Session.DeleteAsync(values, CoordinationOperation.AnyVersion, CancellationToken.None).AsTask();
+                }
+                return server.Membership.Session;
+            },
+            server.Metadata, server.Config, new Random(1));
 
         MadeTopic made = await topics.CreateAsync(
             new TopicPlan { Name = "again", Partitions = 1, ReplicationFactor = 1 }, validateOnly: false, TestContext.Current.CancellationToken);
 
         Assert.True(made.Outcome.IsDone, made.Outcome.Message);
         Assert.Equal(4, asked);   // looked, failed to write, looked and wrote
-    }
-
-    private static ICoordinationSession WithoutValues(BrokerServer server, string path)
-    {
-        server.Membership.Session.DeleteAsync(path, CoordinationOperation.AnyVersion, CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        return server.Membership.Session;
+        await gone!;
     }
 }
