@@ -228,6 +228,10 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         _opened = true;
         Logs.AllFailed = reason => Failed?.Invoke(reason);   // from here on: what follows reads the directories
+        if (Logs.Directories.All(d => !d.IsOnline))
+        {
+            throw new BrokerStartException($"broker {Id} cannot start: all its log directories have failed");   // as they were opened
+        }
         StartReplication();
         Cleaner = new LogCleaner(
             Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger,

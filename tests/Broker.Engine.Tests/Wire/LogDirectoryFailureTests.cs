@@ -42,6 +42,26 @@ public sealed class LogDirectoryFailureTests
         await client.CallAsync<DescribeLogDirsRequest, DescribeLogDirsResponse>(new DescribeLogDirsRequest { Topics = null }, 4);
 
     [Fact]
+    public async Task LastDirectory_FailsAsItsCheckpointsAreWrittenAtTheStart_StopsTheBroker()
+    {
+        string[] overrides = [$"log.dirs={Good}", "log.initial.task.delay.ms=600000"];
+        await using TestCluster cluster = await TestCluster.StartAsync(overrides: overrides, disk: _disk);
+        TestTopic topic = await FilledTopicAsync(cluster, await cluster.ConnectAsync());
+        await cluster.Brokers[0].StopAsync();
+        _disk.Delete($"{Good}/.kafka_cleanshutdown");
+        // A log that is shorter than its checkpoint says has the checkpoint written anew.
+        _disk.Replace($"{Good}/{topic.Name}-0/00000000000000000000.log", [], sync: false);
+        _disk.OnWrite = (path, length) => path.Contains("recovery-point-offset-checkpoint", StringComparison.Ordinal)
+            ? throw new IOException($"No space left on device : '{path}'") : length;
+
+        BrokerStartException refused = await Assert.ThrowsAsync<BrokerStartException>(
+            () => cluster.Brokers[0].StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.EndsWith("all its log directories have failed", refused.Message, StringComparison.Ordinal);
+        _disk.OnWrite = null;
+    }
+
+    [Fact]
     public async Task Directory_FailsUnderARunningBroker_GoesOfflineAlone()
     {
         await using TestCluster cluster = await StartAsync();

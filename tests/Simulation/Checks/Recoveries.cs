@@ -58,7 +58,7 @@ internal sealed class Recoveries(History history)
     private long EndOf(SimBroker broker, PartitionLog log)
     {
         long onDisk = Read(broker.Disk, DirectoryOf(log)) is [.., var last] ? last.Last + 1 : log.LogStartOffset;
-        if (onDisk < log.LogEndOffset && !broker.IsTorn && broker.Disk.DirectoryExists(DirectoryOf(log)))
+        if (onDisk < log.LogEndOffset && !EndsInWhatIsCleaned(broker, log) && !broker.IsTorn && broker.Disk.DirectoryExists(DirectoryOf(log)))
         {
             history.Fail($"18: {broker.Process!.Name} {log.Partition}, as it died: its end is {log.LogEndOffset}, that on the disk {onDisk}");
         }
@@ -81,6 +81,11 @@ internal sealed class Recoveries(History history)
         broker.IsLookedAt = false;
     }
 
+    /// <summary>A cut within what was cleaned may leave an end that no batch tells of.</summary>
+    private static bool EndsInWhatIsCleaned(SimBroker broker, PartitionLog log) =>
+        log.LogEndOffset <= new OffsetCheckpoint(broker.Disk, $"/data/broker-{broker.Id}/{LogFileNames.CleanerOffsets}")
+            .ReadOrEmpty(_ => { }).GetValueOrDefault(log.Partition);
+
     private string? Check(SimBroker broker, PartitionLog log)
     {
         Found found = _found[broker.Id];
@@ -92,7 +97,7 @@ internal sealed class Recoveries(History history)
             return $"it has {now.Count} batches up to {now.LastOrDefault().Last}, where {whole.Count} whole ones lay up to {whole.LastOrDefault().Last}";
         }
         long end = now.Count > 0 ? now[^1].Last + 1 : log.LogStartOffset;
-        if (log.LogEndOffset != end)
+        if (log.LogEndOffset != end && !(log.LogEndOffset > end && EndsInWhatIsCleaned(broker, log)))
         {
             return $"its end is {log.LogEndOffset}, its last batch ends before {end}";
         }
