@@ -234,7 +234,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
         }
         StartReplication();
         Cleaner = new LogCleaner(
-            Logs, _environment.Disk, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger,
+            Logs, () => Config.Current, Replicas.HighWatermarkOf, _environment.NewRandom, _environment.Time, _logger,
             _environment.EventLoop);
         Logs.Deleting = Cleaner.Forget;
         Logs.PauseCleaning = Cleaner.TryPause;

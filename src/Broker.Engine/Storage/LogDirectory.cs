@@ -19,6 +19,7 @@ internal sealed class LogDirectory : IDisposable
         Id = id;
         RecoveryPoints = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.RecoveryPoints));
         LogStartOffsets = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.LogStartOffsets));
+        CleanerOffsets = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.CleanerOffsets));
         LogEnds = new LogEndCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.LogEnds));
         HighWatermarks = new OffsetCheckpoint(disk, System.IO.Path.Combine(path, LogFileNames.HighWatermarks));
     }
@@ -33,6 +34,9 @@ internal sealed class LogDirectory : IDisposable
     public OffsetCheckpoint RecoveryPoints { get; }
 
     public OffsetCheckpoint LogStartOffsets { get; }
+
+    /// <summary>Up to where each compacted log is cleaned: the cleaner's.</summary>
+    public OffsetCheckpoint CleanerOffsets { get; }
 
     public OffsetCheckpoint HighWatermarks { get; }
 

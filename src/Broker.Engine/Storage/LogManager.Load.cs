@@ -21,8 +21,7 @@ internal sealed partial class LogManager
         // Kafka does the same with a damaged one: everything is recovered from the start, which costs time and loses nothing.
         var checkpoints = new LoadCheckpoints(
             directory.RecoveryPoints.ReadOrEmpty(LogCheckpointDamaged), directory.LogStartOffsets.ReadOrEmpty(LogCheckpointDamaged),
-            directory.LogEnds.Take(),
-            new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets)).ReadOrEmpty(LogCheckpointDamaged));
+            directory.LogEnds.Take(), directory.CleanerOffsets.ReadOrEmpty(LogCheckpointDamaged));
         MarkGone(directory, checkpoints, found);
         var progress = new RecoveryProgress(_clock, directory.Path);
         if (!directory.WasClean && found.Count > 0)

@@ -120,11 +120,7 @@ internal sealed partial class LogCleaner
     private void LoadCheckpoints()
     {
         _logs.ReadEach(
-            directory =>
-            {
-                var file = new OffsetCheckpoint(_disk, Path.Combine(directory.Path, LogFileNames.CleanerOffsets));
-                return new Checkpoint(file, file.ReadOrEmpty(LogCheckpointDamaged));
-            },
+            directory => new Checkpoint(directory.CleanerOffsets, directory.CleanerOffsets.ReadOrEmpty(LogCheckpointDamaged)),
             (directory, checkpoint) => _checkpoints[directory.Path] = checkpoint);
     }
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Broker.Engine.Configuration;
-using Broker.Engine.Storage.Files;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Engine.Storage.Cleaning;
@@ -17,14 +16,12 @@ internal sealed partial class LogCleaner : IDisposable
     private readonly ConcurrentDictionary<TopicPartition, CleanerRun> _runs = new();
     private readonly ConditionalWeakTable<PartitionLog, Measured> _measured = [];
     private readonly LogManager _logs;
-    private readonly Disk _disk;
     private readonly Func<BrokerConfig> _config;
     private readonly Func<TopicPartition, long?> _highWatermarkOf;
     private readonly Func<Random> _newRandom;
     private readonly ILogger _logger;
 
     /// <param name="logs">The broker's logs, opened.</param>
-    /// <param name="disk">For the checkpoints.</param>
     /// <param name="config">The broker's configuration as it is now.</param>
     /// <param name="highWatermarkOf">Null for a partition without a role here: it is not cleaned.</param>
     /// <param name="newRandom">For the secrets of maps.</param>
@@ -32,13 +29,12 @@ internal sealed partial class LogCleaner : IDisposable
     /// <param name="logger">The broker's log.</param>
     /// <param name="loop">Cleans in place of threads, where it is given.</param>
     public LogCleaner(
-        LogManager logs, Disk disk, Func<BrokerConfig> config, Func<TopicPartition, long?> highWatermarkOf, Func<Random> newRandom,
+        LogManager logs, Func<BrokerConfig> config, Func<TopicPartition, long?> highWatermarkOf, Func<Random> newRandom,
         TimeProvider time, ILogger logger, IEventLoop? loop = null)
     {
         _time = time;
         _loop = loop;
         _logs = logs;
-        _disk = disk;
         _config = config;
         _highWatermarkOf = highWatermarkOf;
         _newRandom = newRandom;

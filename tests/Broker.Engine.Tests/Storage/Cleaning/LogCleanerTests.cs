@@ -41,7 +41,7 @@ public sealed class LogCleanerTests : IDisposable
     };
 
     private LogCleaner NewCleaner(params (string, string)[] config) => new(
-        _logs, _disk, () => new BrokerConfig(config.ToDictionary(c => c.Item1, c => c.Item2)), p => _logs.Find(p)?.LogEndOffset,
+        _logs, () => new BrokerConfig(config.ToDictionary(c => c.Item1, c => c.Item2)), p => _logs.Find(p)?.LogEndOffset,
         () => new Random(1), _time, _logger);
 
     private PartitionLog Fill(string topic, int records)
@@ -170,7 +170,7 @@ public sealed class LogCleanerTests : IDisposable
         PartitionLog log = Fill("compacted", 200);
         var config = new Dictionary<string, string> { ["log.cleaner.io.max.bytes.per.second"] = "1", ["log.cleaner.threads"] = "1" };
         using LogCleaner cleaner = new(
-            _logs, _disk, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
+            _logs, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
         cleaner.Configure("throttled");
         await UntilAsync(() => cleaner.IsInProgress(log.Partition));
         using (cleaner.AbortAndPause(log.Partition))
@@ -190,7 +190,7 @@ public sealed class LogCleanerTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "threads are counted in /proc");
         var config = new Dictionary<string, string> { ["log.cleaner.threads"] = "3", ["log.cleaner.backoff.ms"] = "1" };
         using LogCleaner cleaner = new(
-            _logs, _disk, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
+            _logs, () => new BrokerConfig(config), p => _logs.Find(p)?.LogEndOffset, () => new Random(1), _time, _logger);
         cleaner.Configure("resized");
         await UntilAsync(() => Threads("resized-") == 3);
         config["log.cleaner.threads"] = "1";
