@@ -34,21 +34,12 @@ internal sealed partial class WorkerRequest : PendingResponse
 
     public override bool ClosesConnection => _failed;
 
-    /// <summary>Keeps the frame: one that is small beside its buffer is copied, so that a request that waits holds no more
-    /// memory than it has bytes.</summary>
+    /// <summary>Keeps the frame.</summary>
     public void Keep(ReceiveBuffer buffer, int offset, int length, BufferPool pool)
     {
         _pool = pool;
-        if (length <= buffer.Length / 2)
-        {
-            _frame = pool.Rent(length);
-            buffer.Array.AsSpan(offset, length).CopyTo(_frame.Array);
-            (_bodyAt, _bodyEnd) = (0, length);
-            return;
-        }
-        buffer.AddReference();
-        _frame = buffer;
-        (_bodyAt, _bodyEnd) = (offset, offset + length);
+        (_frame, _bodyAt) = pool.Keep(buffer, offset, length);
+        _bodyEnd = _bodyAt + length;
     }
 
     /// <summary>Runs on a worker.</summary>

@@ -39,8 +39,8 @@ public ref struct KafkaReader
     public readonly int Position => _position;
     public readonly int Remaining => _span.Length - _position;
 
-    /// <summary>Copies what is not read yet.</summary>
-    public readonly void CopyRest(Span<byte> destination) => _span[_position..].CopyTo(destination);
+    /// <summary>Where in the array that it reads the next byte lies.</summary>
+    public readonly int ArrayPosition => _arrayOffset + _position;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ReadOnlySpan<byte> Take(int count)

@@ -63,9 +63,10 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         ProduceOperation operation = Rent();
         operation.Begin(connection, arrival);
         operation.Prepare();
-        if (Volatile.Read(ref _handover) is { } handover)
+        ProduceHandover? handover = Volatile.Read(ref _handover);
+        if (handover is not null)
         {
-            return HandleWhileLeaving(operation, ref body, buffer, handover);
+            operation.Keep(ref body, buffer, _transport.Pool, handover);
         }
         try
         {
@@ -73,10 +74,16 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         }
         catch (MalformedRequestException)
         {
+            operation.Forget();
             Return(operation);
             throw;
         }
         Resolve(operation);
+        if (handover is not null)
+        {
+            HoldOrAppend(operation, handover);
+            return operation;
+        }
         long now = _clock.UnixMs;
         int current = _transport.CurrentOwnerThread;
         int owner = current < 0 ? -1 : OnlyOwner(operation, current);
@@ -92,28 +99,14 @@ internal sealed class ProduceHandler : NetworkThreadHandler
         return operation;
     }
 
-    private ProduceOperation HandleWhileLeaving(
-        ProduceOperation operation, ref KafkaReader body, ReceiveBuffer buffer, ProduceHandover handover)
+    private static void HoldOrAppend(ProduceOperation operation, ProduceHandover handover)
     {
-        operation.Keep(ref body, buffer, _transport.Pool, handover);
-        try
-        {
-            operation.Request.Read(ref body, operation.Arrival.Version);
-        }
-        catch (MalformedRequestException)
-        {
-            operation.Drop();
-            Return(operation);
-            throw;
-        }
-        Resolve(operation);
         operation.Settling = true;   // before another thread may let it go on
         if (!handover.TryHold(operation))
         {
             operation.Settling = false;
             operation.AppendKept(isFirst: true);
         }
-        return operation;
     }
 
     /// <summary>Appends what is kept here, or deals it to the threads that own the partitions. On the connection's thread.</summary>

@@ -16,33 +16,32 @@ internal sealed partial class ProduceOperation
     /// <summary>Where batches go that this broker does not lead any more; null unless it is about to stop.</summary>
     public ProduceHandover? Handover { get; private set; }
 
-    /// <summary>Keeps the request's bytes: what is small beside its buffer is copied, so that a request that waits holds no more
-    /// memory than it has bytes.</summary>
+    /// <summary>Keeps the request's bytes.</summary>
     /// <param name="body">The request; from now on of the bytes that are kept.</param>
     /// <param name="buffer">Where it was received.</param>
     /// <param name="pool">For the copy.</param>
     /// <param name="handover">Where batches go that this broker does not lead.</param>
     public void Keep(ref KafkaReader body, ReceiveBuffer buffer, BufferPool pool, ProduceHandover handover)
     {
-        if (body.Remaining <= buffer.Length / 2)
-        {
-            int length = body.Remaining;
-            _kept = pool.Rent(length);
-            body.CopyRest(_kept.Array);
-            body = new KafkaReader(_kept.Array, 0, length);
-        }
-        else
-        {
-            buffer.AddReference();
-            _kept = buffer;
-        }
+        int length = body.Remaining;
+        (_kept, int at) = pool.Keep(buffer, body.ArrayPosition, length);
+        body = new KafkaReader(_kept.Array, at, length);
         _sentOn = 1;
         Handover = handover;
         Connection.ProducesStill = true;
     }
 
-    /// <summary>Lets go of a request that cannot be read.</summary>
-    public void Drop() => Forget();
+    /// <summary>Lets go of the bytes, where they are kept: everybody has answered, or the request cannot be read.</summary>
+    public void Forget()
+    {
+        if (_kept is not null)
+        {
+            _anyError = Response.Responses.Any(t => t.PartitionResponses.Any(p => p.ErrorCode != ErrorCode.None));
+            Handover = null;
+            _kept.Release();
+            _kept = null;
+        }
+    }
 
     /// <summary>Appends, on the connection's thread, after having been held. Thread-safe.</summary>
     public void GoOn() => Connection.Transport.Post(new Held(this));
@@ -83,14 +82,11 @@ internal sealed partial class ProduceOperation
     /// answered too.</summary>
     private void Settle(long now, bool isFirst)
     {
-        if (Handover is not null)
+        if (Handover is not null && Interlocked.Decrement(ref _sentOn) > 0)
         {
-            if (Interlocked.Decrement(ref _sentOn) > 0)
-            {
-                return;
-            }
-            Forget();
+            return;
         }
+        Forget();
         if (isFirst)
         {
             ReadyNow(now);
@@ -99,14 +95,6 @@ internal sealed partial class ProduceOperation
         {
             Complete(now);
         }
-    }
-
-    private void Forget()
-    {
-        _anyError = Response.Responses.Any(t => t.PartitionResponses.Any(p => p.ErrorCode != ErrorCode.None));
-        Handover = null;
-        _kept!.Release();
-        _kept = null;
     }
 
     private sealed class Held(ProduceOperation operation) : ConnectionWork

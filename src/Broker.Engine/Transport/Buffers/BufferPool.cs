@@ -61,6 +61,24 @@ internal sealed class BufferPool(long rentedBytesMax, int queuedMax = int.MaxVal
         }
     }
 
+    /// <summary>Keeps a request's bytes beyond the call that brought them: what is small beside its buffer is copied, so that a request
+    /// that waits holds no more memory than it has bytes.</summary>
+    /// <param name="buffer">Where it was received.</param>
+    /// <param name="offset">Where it begins there.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <returns>The buffer to release later, and where the bytes begin in it.</returns>
+    public (ReceiveBuffer Kept, int At) Keep(ReceiveBuffer buffer, int offset, int length)
+    {
+        if (length > buffer.Length / 2)
+        {
+            buffer.AddReference();
+            return (buffer, offset);
+        }
+        ReceiveBuffer own = Rent(length);
+        buffer.Array.AsSpan(offset, length).CopyTo(own.Array);
+        return (own, 0);
+    }
+
     /// <summary>Lends a buffer.</summary>
     /// <param name="bytes">The least it must hold; 0 for a request without a body.</param>
     /// <param name="isRequest">Whether it is for a request and so counts; answers and a thread's own buffers do not.</param>
