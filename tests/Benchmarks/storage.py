@@ -8,7 +8,7 @@ row takes a minute or two; --full takes 10 GB and 10 million records.
   flush     latency of 5,000 requests a second while no, and while all segments roll each second
   compaction  --records records of --keys keys, until the cleaner has been through them
   cold      latency of 5,000 requests a second, and of a consumer at the tail: alone, with a consumer of old records that are in the
-            page cache, and with one of records that are not
+            page cache, and with one of records that are not; and what such reads do that are not the broker's
   roll      latency of 5,000 requests a second while another topic takes 200 MB/s in segments that never, and that often roll
   recovery  start after kill -9 with --gb of records in one unflushed segment size, until the last one is served
   open      start with --partitions partitions after a clean stop, until all are served; memory and CPU at rest
@@ -26,6 +26,7 @@ from compare import KAFKA, OURS, Bench, go_first, log, median_of, wait_for
 from storage_log import LogRows
 
 SERVED_SECS_MAX = 300   # a broker that does not serve by then does not
+PACE = 100              # MB/s of a reader that is limited
 ROWS = ["append", "read", "lookup", "cold", "roll", "flush", "recovery", "compaction", "open"]
 
 
@@ -80,7 +81,11 @@ class Storage(LogRows):
     @staticmethod
     def result(process):
         out, _ = process.communicate()
+        if process.returncode and not out:
+            raise SystemExit(f"{process.args[0]} ended with {process.returncode}")
         r = json.loads(out.strip().splitlines()[-1])
+        if isinstance(r, float):
+            return r
         if r.get("errors"):
             log(f"errors: {r['errors']}")
         return r
@@ -101,20 +106,25 @@ class Storage(LogRows):
                     os.close(fd)
 
     def cold(self, name):
+        """Old records are read by two connections as fast as they can, which on two cores leaves no core to the measured clients
+        whether they come from memory or not; and at a pace. The files are also read at that pace without the broker: what is left
+        between that and the broker's cold reads is the broker's."""
         self.start(name)
         self.topic("old", segment_bytes=256 << 20)
         self.topic("warm")
         self.fill("old", 3)
         self.latency("warm")
+        fast, pace = "as fast as can be", f"at {PACE} MB/s"
+        states = (("alone", None, None), (f"reads from memory {pace}", "broker", pace), (f"cold reads {pace}", "broker", pace),
+                  (f"cold reads {pace}, not by the broker", "files", pace), (f"reads from memory {fast}", "broker", fast),
+                  (f"cold reads {fast}", "broker", fast))
         figures = {}
-        for state in ("alone", "beside reads from memory", "beside cold reads"):
-            reader = None
+        for state, whose, speed in states:
             for what in ("produce", "tail"):
-                if state != "alone":
-                    if "cold" in state:
-                        self.evict("old")
-                    reader = self.run("fetch", background=True, t="old", p=1, c=2, m=1 << 20, d=self.args.secs + 1)
-                    before = read_bytes(self.broker.pid)
+                if "cold" in state:
+                    self.evict("old")
+                reader = whose and (self.paced(whose) if speed == pace
+                                    else self.run("fetch", background=True, t="old", p=1, c=2, m=1 << 20, d=self.args.secs + 1))
                 if what == "tail":
                     self.topic(tail := f"tail{len(figures)}")
                     r = self.run("tail", t=tail, p=1, r=1000, s=100, d=self.args.secs)
@@ -122,10 +132,15 @@ class Storage(LogRows):
                     r = self.latency("warm")
                 figures[f"{what} p99 ms, {state}"] = r["p99_us"] / 1000
                 if reader:
-                    figures[f"MB/s read, {what}"] = (read_bytes(self.broker.pid) - before) / self.args.secs / 1e6
                     self.result(reader)
         self.stop()
         return figures
+
+    def paced(self, whose):
+        return subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "reader.py"), whose,
+             self.boot if whose == "broker" else self.data, "old", str(PACE), str(self.args.secs + 1)],
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": self.bench.load})
 
     def roll(self, name):
         self.start(name)
@@ -190,12 +205,6 @@ class Storage(LogRows):
                     time.sleep(0.02)
 
 
-def read_bytes(pid):
-    """Bytes that the process had the disk read."""
-    with open(f"/proc/{pid}/io") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("read_bytes"))
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--peers", required=True)
@@ -230,12 +239,12 @@ def main():
         if storage.broker and storage.broker.poll() is None:
             storage.stop(signal.SIGKILL)
         shutil.rmtree(storage.bench.work, ignore_errors=True)
-    print(f"{'row':12}{'figure':34}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
+    print(f"{'row':12}{'figure':54}{OURS:>12}{KAFKA:>14}{'ratio':>9}")
     for row in rows:
         for figure, value in results[OURS][row].items():
             other = results[KAFKA].get(row, {}).get(figure)
             text = f"{other:14.3f}{value / other if other else float('nan'):9.3f}" if other is not None else ""
-            print(f"{row:12}{figure:34}{value:12.3f}{text}")
+            print(f"{row:12}{figure:54}{value:12.3f}{text}")
     if args.out:
         with open(args.out, "w") as out:
             json.dump(results, out, indent=1)
