@@ -38,6 +38,9 @@ internal sealed record BrokerEnvironment(
     /// <summary>Opens the broker's connections to others.</summary>
     public Dialer Dialer { get; init; } = Dialer.System;
 
+    /// <summary>Called after a broker has heard of a change of the cluster, on the thread that heard; must not block.</summary>
+    public Action? PictureChanged { get; init; }
+
     /// <summary>Makes the transport in place of the machine's sockets: for a simulation.</summary>
     public Func<TransportOptions, MonotonicClock, ITransport>? NewTransport { get; init; }
 
@@ -316,6 +319,7 @@ internal sealed partial class BrokerServer : IAsyncDisposable
 
     private void OnMetadataChanged(MetadataImage before, MetadataImage after)
     {
+        _environment.PictureChanged?.Invoke();
         Replicas.Fetchers?.Hurry();
         if (before.Brokers.Keys.Any(id => !after.IsAlive(id)))
         {

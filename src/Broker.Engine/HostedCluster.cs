@@ -55,6 +55,9 @@ public sealed class HostedCluster : IAsyncDisposable
 
     internal TimeProvider Time => _time;
 
+    /// <summary>A broker of this host has heard of a change of the cluster. Called on the thread that heard; must not block.</summary>
+    internal event Action? PictureChanged;
+
     /// <summary>When the host began, for uptime.</summary>
     internal DateTimeOffset StartedAt { get; private set; }
 
@@ -103,7 +106,11 @@ public sealed class HostedCluster : IAsyncDisposable
             ClusterId = await ReadClusterIdAsync(cancellationToken).ConfigureAwait(false);
             var environment = new BrokerEnvironment(
                 _store, ClusterId, _disk, _time, NewRandom, _loggers, _logLevels)
-            { PortableTransport = _portable, Dialer = new Broker.Client.Dialer(_time) };
+            {
+                PortableTransport = _portable,
+                Dialer = new Broker.Client.Dialer(_time),
+                PictureChanged = () => PictureChanged?.Invoke(),
+            };
             _brokers = [.. _configs.Select(c => new HostedBroker(c, environment, reason => _failure.TrySetResult(reason)))];
             await Task.WhenAll(_brokers.Select(b => b.StartAsync(cancellationToken))).ConfigureAwait(false);
             await Task.WhenAll(_brokers.Select(SeesAllAsync)).ConfigureAwait(false);

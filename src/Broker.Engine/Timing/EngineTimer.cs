@@ -3,7 +3,8 @@ namespace Broker.Engine.Timing;
 /// <summary>
 /// A timer on a hierarchical timing wheel (tick 1 ms, 20 buckets a wheel, as Kafka's SystemTimer). Adding costs one step a
 /// level of the hierarchy, cancelling is O(1), and neither allocates; the clock moves from one filled bucket to the next, so
-/// that a timer with nothing due costs nothing. Time passes only by <see cref="Advance"/>: the broker's
+/// that a timer with nothing due costs nothing. A bucket of an overflow wheel is emptied when the first of its tasks is due
+/// rather than, as Kafka's, when its tick begins: nobody is woken only to move tasks down. Time passes only by <see cref="Advance"/>: the broker's
 /// <see cref="TimerThread"/> calls it, or a test does. Thread-safe.
 /// </summary>
 internal sealed class EngineTimer
@@ -55,13 +56,14 @@ internal sealed class EngineTimer
                 throw new InvalidOperationException($"{task} is armed already");
             }
             // The wheel stands still while nothing is due: bring it up, as far as no filled bucket is passed.
-            _wheel.Turn(_queue.TryPeek(out _, out long queued) ? Math.Min(queued, now) : now);
+            _wheel.Turn(Math.Min(FirstDueMs(), now));
             task.DueMs = due;
             task.Arming++;
             _added++;
             _pending++;
             Insert(task, Math.Max(due, _wheel.CurrentMs + TickMs));
-            if (_queue.TryPeek(out _, out long next) && next < _nextDueMs)
+            long next = FirstDueMs();
+            if (next < _nextDueMs)
             {
                 Volatile.Write(ref _nextDueMs, next);
                 earlier = next;
@@ -96,15 +98,16 @@ internal sealed class EngineTimer
         long next;
         lock (_lock)
         {
-            while (_queue.TryPeek(out TimerBucket? bucket, out long at) && at <= nowMs)
+            while (FirstDueMs() is var at && at <= nowMs)
             {
-                _queue.Dequeue();
+                TimerBucket bucket = _queue.Dequeue();
                 bucket.ExpirationMs = -1;
+                bucket.QueuedMs = -1;
                 _wheel.Turn(at);
                 Empty(bucket);
             }
             _wheel.Turn(nowMs);
-            next = _queue.TryPeek(out _, out long coming) ? coming : long.MaxValue;
+            next = FirstDueMs();
             Volatile.Write(ref _nextDueMs, next);
         }
         RunDue();
@@ -155,11 +158,27 @@ internal sealed class EngineTimer
     {
         TimerBucket bucket = _wheel.Place(dueMs, out long start)!;
         bucket.Add(task);
-        if (bucket.ExpirationMs != start)
+        bucket.ExpirationMs = start;
+        if (bucket.QueuedMs < 0 || dueMs < bucket.QueuedMs)
         {
-            bucket.ExpirationMs = start;
-            _queue.Enqueue(bucket, start);
+            bucket.QueuedMs = dueMs;
+            _queue.Enqueue(bucket, dueMs);
         }
+    }
+
+    /// <summary>When the next bucket is due; <see cref="long.MaxValue"/> when none is. A bucket whose first task came to be due
+    /// earlier is queued once more, and its later place goes when it comes to the front.</summary>
+    private long FirstDueMs()
+    {
+        while (_queue.TryPeek(out TimerBucket? bucket, out long at))
+        {
+            if (bucket.QueuedMs == at)
+            {
+                return at;
+            }
+            _queue.Dequeue();
+        }
+        return long.MaxValue;
     }
 
     /// <summary>A picture for the console: every wheel, its buckets and totals, and up to <paramref name="tasksMax"/>

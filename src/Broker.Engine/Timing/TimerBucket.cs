@@ -6,6 +6,10 @@ internal sealed class TimerBucket
 {
     /// <summary>Start of the tick that the bucket stands for, or -1 while it is not queued.</summary>
     internal long ExpirationMs = -1;
+
+    /// <summary>When the first of its tasks is due, or was before it was cancelled: where the bucket stands in the queue; -1
+    /// while it stands nowhere.</summary>
+    internal long QueuedMs = -1;
     internal TimerTask? First;
     internal int Count;
 

@@ -95,6 +95,27 @@ public class EngineTimerTests
         Assert.Equal([(1, 10_000_005)], _ran);
     }
 
+    [Theory]
+    [InlineData(5_000, 4_900, 4_800)]
+    [InlineData(4_800, 5_000, 4_900)]
+    [InlineData(100_000, 5_000, 399)]
+    public void NextDue_TasksOnOverflowWheels_IsTheFirstTasksAndNotItsBuckets(int one, int two, int three)
+    {
+        int[] delays = [one, two, three];
+        foreach ((int id, int delay) in delays.Index())
+        {
+            _timer.Add(Task(id), delay);
+        }
+        foreach (int delay in delays.Order())
+        {
+            Assert.Equal(delay, _timer.NextDueMs);
+            _time.Advance(TimeSpan.FromMilliseconds(delay - _clock.NowMs));
+            _timer.Advance(_clock.NowMs);
+            Assert.Equal(delay, _ran[^1].At);
+        }
+        Assert.Equal((3, long.MaxValue), (_ran.Count, _timer.NextDueMs));
+    }
+
     [Fact]
     public void Add_WhatIsDueEarlier_IsTold()
     {

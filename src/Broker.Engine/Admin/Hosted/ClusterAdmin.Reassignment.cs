@@ -18,6 +18,9 @@ internal sealed partial class ClusterAdmin
     /// <summary>How long after somebody looked the list is still followed.</summary>
     private static readonly TimeSpan s_interest = TimeSpan.FromSeconds(10);
 
+    /// <summary>How soon after one list another is asked for: with the next tick of a second, whose distance wavers.</summary>
+    private static readonly TimeSpan s_listAgain = TimeSpan.FromMilliseconds(900);
+
     private static readonly string[] s_rates = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
     private static readonly string[] s_throttled = ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
@@ -33,6 +36,7 @@ internal sealed partial class ClusterAdmin
     public ReassignmentsView Reassignments(int skip, int take)
     {
         Interlocked.Exchange(ref _lookedAt, _cluster.Time.GetTimestamp());
+        RefreshReassignments();
         return _reassignments.Read(skip, take, Throttle());
     }
 
@@ -47,7 +51,7 @@ internal sealed partial class ClusterAdmin
     {
         bool isWanted = _takesLimitAway || _reassignments.Count > 0
             || (_lookedAt != 0 && _cluster.Time.GetElapsedTime(Interlocked.Read(ref _lookedAt)) < s_interest);
-        if (isWanted && _cluster.Time.GetElapsedTime(Interlocked.Read(ref _listedAt)) >= s_second
+        if (isWanted && _cluster.Time.GetElapsedTime(Interlocked.Read(ref _listedAt)) >= s_listAgain
             && Interlocked.Exchange(ref _isListing, 1) == 0)
         {
             Interlocked.Exchange(ref _listedAt, _cluster.Time.GetTimestamp());

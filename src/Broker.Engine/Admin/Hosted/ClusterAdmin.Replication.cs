@@ -14,8 +14,10 @@ internal sealed partial class ClusterAdmin
     /// <summary>How old a leader's word may be to be the cause of what has just been seen, milliseconds.</summary>
     private const long CauseAgeMsMax = 30_000;
 
-    /// <summary>How often pictures of the cluster are compared.</summary>
+    /// <summary>How long after a change pictures of the cluster are compared: changes seldom come alone.</summary>
     private static readonly TimeSpan s_observe = TimeSpan.FromMilliseconds(200);
+
+    private int _isObservationDue;
 
     private Census Census => _census.Of(Image);
 
@@ -240,8 +242,17 @@ internal sealed partial class ClusterAdmin
     }
 
     /// <summary>Compares the cluster's picture with the last one, and asks for reassignments while somebody looks.</summary>
+    private void ObserveSoon()
+    {
+        if (Interlocked.Exchange(ref _isObservationDue, 1) == 0)
+        {
+            _observing.Change(s_observe, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     private void Observe()
     {
+        Volatile.Write(ref _isObservationDue, 0);
         if (Image is { Version: > 0 } image)
         {
             _journal.Observe(image, _cluster.Time.GetUtcNow());

@@ -26,19 +26,27 @@ internal sealed partial class ClusterAdmin : IClusterAdmin, IDisposable
         _feeds = new LiveFeeds(cluster.Time);
         _census = new ClusterCensus(cluster.Time, MinInSync);
         _journal = new IsrJournal(CauseOf);
+        _observing = cluster.Time.CreateTimer(_ => Observe(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         Observe();
-        _observing = cluster.Time.CreateTimer(_ => Observe(), null, s_observe, s_observe);
+        cluster.PictureChanged += ObserveSoon;
         _remote = new RemoteBrokers(() => Image, cluster.Time);
         _remoteGroups = new RemoteGroups(_remote, Remote, LeaderOf, ReadHere, cluster.Time);
         _remoteLogs = new RemoteLogs(_remote, () => Image, Remote, cluster.Time);
         _remoteConfigs = new RemoteConfigs(_remote, cluster.Time);
-        _sampling = cluster.Time.CreateTimer(_ => _traffic.Sample(Running(), cluster.Time.GetUtcNow()), null, s_second, s_second);
+        _sampling = cluster.Time.CreateTimer(_ => Tick(), null, s_second, s_second);
+    }
+
+    private void Tick()
+    {
+        _traffic.Sample(Running(), _cluster.Time.GetUtcNow());
+        Observe();   // the broker whose picture it is may be another one now
     }
 
     public IDisposable Subscribe(LiveSubject subject, Action changed) => _feeds.Subscribe(subject, changed);
 
     public void Dispose()
     {
+        _cluster.PictureChanged -= ObserveSoon;
         _sampling.Dispose();
         _observing.Dispose();
         _feeds.Dispose();

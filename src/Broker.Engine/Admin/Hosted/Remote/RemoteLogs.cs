@@ -50,7 +50,7 @@ internal sealed class RemoteLogs : IAsyncDisposable
         _image = image;
         _remote = remote;
         _time = time;
-        _timer = time.CreateTimer(_ => Tick(), null, s_tick, s_tick);
+        _timer = time.CreateTimer(_ => Tick(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Says that somebody looks; the first after a while has brokers asked at once.</summary>
@@ -60,6 +60,7 @@ internal sealed class RemoteLogs : IAsyncDisposable
         Volatile.Write(ref _lookedAt, Math.Max(1, _time.GetTimestamp()));
         if (isFirst)
         {
+            _timer.Change(s_tick, s_tick);
             Tick();
         }
     }
@@ -137,8 +138,17 @@ internal sealed class RemoteLogs : IAsyncDisposable
 
     private void Tick()
     {
-        if (Volatile.Read(ref _isDisposed) || !IsLookedAt)
+        if (Volatile.Read(ref _isDisposed))
         {
+            return;
+        }
+        if (!IsLookedAt)
+        {
+            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            if (IsLookedAt)   // somebody came meanwhile, whose timer this was
+            {
+                _timer.Change(s_tick, s_tick);
+            }
             return;
         }
         foreach ((TopicPartition partition, long at) in _watched)
