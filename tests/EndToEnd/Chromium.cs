@@ -37,11 +37,11 @@ public sealed class Chromium : IAsyncLifetime
         IBrowserContext context = await _browser.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = site.ToString(),
-            ViewportSize = new ViewportSize { Width = width, Height = width == 1920 ? 1080 : 900 },
+            ViewportSize = new ViewportSize { Width = width, Height = Window.HeightOf(width) },
             ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
             ReducedMotion = ReducedMotion.Reduce,
         });
-        context.SetDefaultTimeout(20_000);
+        context.SetDefaultTimeout(45_000);
         return new Window(context, await context.NewPageAsync());
     }
 

@@ -17,8 +17,7 @@ public sealed class KeyboardTests(Chromium chromium, QuietHost host) : IClassFix
             ("b", "Brokers"), ("t", "Topics"), ("p", "Replication"), ("m", "Messages"), ("c", "Consumer groups"), ("s", "Segments"), ("w", "Timing wheel"), ("o", "Overview"),
         })
         {
-            await window.Page.Keyboard.PressAsync("g");
-            await window.Page.Keyboard.PressAsync(key);
+            await window.Page.Keyboard.TypeAsync("g" + key);
             await window.Page.GetByRole(AriaRole.Heading, new() { Name = title, Exact = true, Level = 1 }).WaitForAsync();
         }
         await window.AssertSoundAsync("after the tour");
@@ -29,11 +28,11 @@ public sealed class KeyboardTests(Chromium chromium, QuietHost host) : IClassFix
     {
         await using Window window = await OpenAsync("/topics", "Create topic");
         await window.Page.Keyboard.PressAsync("Tab");
-        Assert.Equal("Skip to content", await window.Page.EvaluateAsync<string>($"{Focused}.textContent"));
+        await window.HoldsAsync($"{Focused}.textContent === 'Skip to content'");
         await window.Page.Keyboard.PressAsync("Enter");
-        Assert.Equal("main", await window.Page.EvaluateAsync<string>($"{Focused}.id"));
+        await window.HoldsAsync($"{Focused}.id === 'main'");
         await window.Page.Keyboard.PressAsync("Tab");
-        Assert.Equal("Create topic", await window.Page.EvaluateAsync<string>($"{Focused}.innerText.trim()"));
+        await window.HoldsAsync($"{Focused}.innerText.trim() === 'Create topic'");
     }
 
     [Fact]
@@ -46,6 +45,7 @@ public sealed class KeyboardTests(Chromium chromium, QuietHost host) : IClassFix
         await window.Page.Keyboard.TypeAsync("by-keyboard");
         await window.Page.Keyboard.PressAsync("Tab");
         await window.Page.Keyboard.TypeAsync("2");
+        await window.HoldsAsync("!document.querySelector('dialog[open] [type=submit]').disabled");
         await window.Page.Keyboard.PressAsync("Enter");
         await window.Page.GetByRole(AriaRole.Heading, new() { Name = "by-keyboard", Level = 1 }).WaitForAsync();
         await window.HoldsAsync("document.querySelector('dialog[open]') === null");
@@ -108,9 +108,9 @@ public sealed class KeyboardTests(Chromium chromium, QuietHost host) : IClassFix
         await using Window window = await OpenAsync("/brokers", "Broker 2");
         await window.Page.GetByRole(AriaRole.Link, new() { Name = "Broker 0", Exact = true }).FocusAsync();
         await window.Page.Keyboard.PressAsync("ArrowDown");
-        Assert.Equal("Broker 1", await window.Page.EvaluateAsync<string>($"{Focused}.innerText"));
+        await window.HoldsAsync($"{Focused}.innerText === 'Broker 1'");
         await window.Page.Keyboard.PressAsync("End");
-        Assert.Equal("Broker 2", await window.Page.EvaluateAsync<string>($"{Focused}.innerText"));
+        await window.HoldsAsync($"{Focused}.innerText === 'Broker 2'");
         await window.Page.Keyboard.PressAsync("Enter");
         await window.Page.GetByRole(AriaRole.Heading, new() { Name = "Broker 2", Level = 1 }).WaitForAsync();
     }

@@ -11,7 +11,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
     {
         await using Window window = await OpenAsync($"/segments?topic={LivingHost.Topic}&partition=0", "Log end");
         double first = await window.FigureAsync("Log end");
-        await WaitAsync(async () => await window.FigureAsync("Log end") > first);
+        await LogEndAsync(window, first + 1);
 
         await window.PressSpaceAsync();
         await window.SeesAsync("this page stands still");
@@ -22,7 +22,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await window.PictureAsync("paused");
 
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Resume", Exact = true }).ClickAsync();
-        await WaitAsync(async () => await window.FigureAsync("Log end") >= paused + 5);
+        await LogEndAsync(window, paused + 5);
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await window.HoldsAsync("[...document.querySelectorAll('.dial-facts dd')].some(d => parseFloat(d.textContent) > 0)");
         ILocator facts = window.Page.Locator("[aria-label=\"Purgatory Fetch\"] .dial-facts");   // no other is sure to move
         string before = await facts.InnerTextAsync();
-        await WaitAsync(async () => await facts.InnerTextAsync() != before);
+        await Until.SeenAsync("the figures move", () => facts.InnerTextAsync(), text => text != before);
     }
 
     [Fact]
@@ -44,7 +44,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await using Window window = await OpenAsync($"/messages?topic={LivingHost.Topic}", "record");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Follow" }).ClickAsync();
         string top = await TopAsync(window);
-        await WaitAsync(async () => await TopAsync(window) != top);
+        await Until.SeenAsync("a record comes", () => TopAsync(window), text => text != top);
 
         await window.PressSpaceAsync();
         await window.SeesAsync("this page stands still");
@@ -52,7 +52,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await GrowsAsync(await EndAsync() + 3);
         Assert.Equal(held, await TopAsync(window));
         await window.PressSpaceAsync();
-        await WaitAsync(async () => await TopAsync(window) != held);
+        await Until.SeenAsync("what was held comes", () => TopAsync(window), text => text != held);
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         await using Window window = await OpenAsync($"/topics/{LivingHost.Topic}?tab=replicas", "Known by");
         Task<string> Ends() => window.Page.Locator("section[aria-label=Replicas]").InnerTextAsync();
         string first = await Ends();
-        await WaitAsync(async () => await Ends() != first);
+        await Until.SeenAsync("the ends grow", Ends, text => text != first);
         await window.PressSpaceAsync();
         await window.SeesAsync("this page stands still");
         string paused = await Ends();
@@ -95,6 +95,9 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         return window;
     }
 
+    private static Task LogEndAsync(Window window, double least) => Until.SeenAsync(
+        $"the page shows a log end of {least}", () => window.FigureAsync("Log end"), end => end >= least);
+
     private static Task<string> TopAsync(Window window) => window.Page.Locator(".messages tbody tr").First.InnerTextAsync();
 
     private async Task<long> EndAsync()
@@ -103,15 +106,5 @@ public sealed class LiveTests(Chromium chromium, LivingHost host) : IClassFixtur
         return (await Rest.GetAsync(http, $"/api/v1/topics/{LivingHost.Topic}/partitions/0/segments")).GetProperty("logEndOffset").GetInt64();
     }
 
-    private Task GrowsAsync(double beyond) => WaitAsync(async () => await EndAsync() > beyond);
-
-    internal static async Task WaitAsync(Func<Task<bool>> holds)
-    {
-        long end = Environment.TickCount64 + 20_000;
-        while (!await holds())
-        {
-            Assert.True(Environment.TickCount64 < end, "it did not come true within 20 s");
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
-    }
+    private Task GrowsAsync(double beyond) => Until.SeenAsync($"the log ends beyond {beyond}", EndAsync, end => end > beyond);
 }

@@ -59,8 +59,9 @@ public sealed class LivingHost : IAsyncLifetime
         }
         string lines = Path.Combine(Host.DataDirectory, "lines.txt");
         await File.WriteAllLinesAsync(lines, Enumerable.Range(0, (int)Lag).Select(i => $"line {i}"));
-        await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-P", "-t", "backlog", "-p", "0", "-l", "-X", "linger.ms=50", lines]);
-        await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-G", LaggingGroup, "-c", "1", "-X", "auto.offset.reset=earliest", "backlog"]);
+        (await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-P", "-t", "backlog", "-p", "0", "-l", "-X", "linger.ms=50", lines])).Succeeded("kcat -P");
+        (await Command.RunAsync(Kcat, ["-b", Host.Bootstrap, "-G", LaggingGroup, "-c", "1", "-X", "auto.offset.reset=earliest", "backlog"]))
+            .Succeeded("kcat -G");
         var consumer = new ProcessStartInfo(Kcat, ["-b", Host.Bootstrap, "-G", Group, Topic])
         {
             RedirectStandardOutput = true,
@@ -73,17 +74,14 @@ public sealed class LivingHost : IAsyncLifetime
 
     private static async Task StableAsync(HttpClient http)
     {
-        long end = Environment.TickCount64 + 30_000;
-        while (true)
-        {
-            using HttpResponseMessage answer = await http.GetAsync(new Uri($"/api/v1/groups/{Group}", UriKind.Relative));
-            if (answer.IsSuccessStatusCode && (await answer.Content.ReadAsStringAsync()).Contains("Stable", StringComparison.Ordinal))
+        await Until.SeenAsync(
+            "the group is stable",
+            async () =>
             {
-                return;
-            }
-            Assert.True(Environment.TickCount64 < end, "the group did not settle");
-            await Task.Delay(50);
-        }
+                using HttpResponseMessage answer = await http.GetAsync(new Uri($"/api/v1/groups/{Group}", UriKind.Relative));
+                return (answer.IsSuccessStatusCode, Said: await answer.Content.ReadAsStringAsync());
+            },
+            seen => seen.IsSuccessStatusCode && seen.Said.Contains("Stable", StringComparison.Ordinal));
     }
 
     /// <summary>A record ten times a second, so that every page has something that moves.</summary>

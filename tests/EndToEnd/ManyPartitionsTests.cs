@@ -1,9 +1,9 @@
-using System.Globalization;
 using Interop;
 
 namespace EndToEnd;
 
 /// <summary>With ten thousand partitions every page shows data within a second.</summary>
+[Collection(nameof(Alone))]
 public sealed class ManyPartitionsTests(Chromium chromium)
 {
     private const int Topics = 99;
@@ -22,7 +22,6 @@ public sealed class ManyPartitionsTests(Chromium chromium)
         await LivingHost.PostAsync(http, "/api/v1/topics", """{"name":"wide","partitions":100}""");
         await LivingHost.PostAsync(http, "/api/v1/topics/wide/messages", """{"key":"k","value":"hello","partition":0}""");
         await window.GoAsync("/", "10,000");   // the first page of a process compiles code
-        var slow = new List<string>();
         foreach ((string path, string shows) in new[]
         {
             ("/", "10,000"), ("/brokers", "Broker 2"), ("/brokers/0", "Threads idle"), ("/brokers/0?tab=dirs", "online"), ("/topics", "many-000"), ("/replication?filter=All", "many-000"),
@@ -32,16 +31,9 @@ public sealed class ManyPartitionsTests(Chromium chromium)
             ("/segments?topic=wide&partition=0", "Log end"), ("/timers", "Heartbeat"),
         })
         {
-            double took = await window.GoAsync(path, shows);
+            await window.GoSoonAsync(path, shows, DeadBrokerTests.DataMsMax);
             await window.AliveAsync();
             await window.SeesAsync(shows);
-            TestContext.Current.SendDiagnosticMessage(string.Create(CultureInfo.InvariantCulture, $"{path}: {took:0} ms"));
-            TestContext.Current.TestOutputHelper?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {took:0} ms"));
-            if (took > DeadBrokerTests.DataMsMax)
-            {
-                slow.Add($"{path}: {took:0} ms");
-            }
         }
-        Assert.True(slow.Count == 0, string.Join('\n', slow));
     }
 }

@@ -33,18 +33,18 @@ public sealed class ReplicationTests(Chromium chromium, QuietHost host) : IClass
         await SoundAsync(window, "/replication?q=threefold", "under min ISR", "replication-wrong");
         await window.GoAsync("/replication?tab=history&q=threefold", "not yet");
         await SoundAsync(window, "/topics/threefold?tab=replicas", "down", "replicas-down");
-        Assert.Equal(6, await window.FigureAsync("Under-replicated"));
+        await Until.EqualAsync(6, "under-replicated", () => window.FigureAsync("Under-replicated"));
 
         await window.GoAsync("/brokers", "Broker 2");
         await window.AliveAsync();
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Start broker 1" }).ClickAsync();
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Stop broker 1" }).WaitForAsync();
-        await LiveTests.WaitAsync(async () => (await TotalsAsync(http)).GetProperty("underReplicated").GetInt32() == 0);
+        await Until.SeenAsync("all is in sync", () => TotalsAsync(http), t => t.GetProperty("underReplicated").GetInt32() == 0);
         await window.GoAsync("/replication", "Not on preferred");
         await window.AliveAsync();
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Elect preferred leaders" }).ClickAsync();
         await window.SeesAsync("preferred leader");
-        await LiveTests.WaitAsync(async () => (await TotalsAsync(http)).GetProperty("notPreferred").GetInt32() == 0);
+        await Until.SeenAsync("the preferred replicas lead", () => TotalsAsync(http), t => t.GetProperty("notPreferred").GetInt32() == 0);
         await SoundAsync(window, "/replication?tab=history&q=threefold", "after ", "replication-history-full");
     }
 
@@ -55,14 +55,14 @@ public sealed class ReplicationTests(Chromium chromium, QuietHost host) : IClass
         await LivingHost.PostAsync(http, "/api/v1/topics", """{"name":"uneven","partitions":9,"replicationFactor":1}""");
         string moves = string.Join(',', Enumerable.Range(0, 9).Select(p => $$"""{"topic":"uneven","partition":{{p}},"replicas":[0]}"""));
         await LivingHost.PostAsync(http, "/api/v1/reassignments", $$"""{"assignments":[{{moves}}]}""");
-        await LiveTests.WaitAsync(async () => (await SkewAsync(http, "uneven")).GetProperty("spread").GetInt32() == 33);
+        await Until.SeenAsync("all is on one broker", () => SkewAsync(http, "uneven"), s => s.GetProperty("spread").GetInt32() == 33);
         await using Window window = await chromium.OpenAsync(host.Http);
         await window.GoAsync("/replication?tab=balance", "Propose an even spread");
         await window.AliveAsync();
         await window.Page.GetByLabel("Topics", new() { Exact = true }).FillAsync("uneven");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Preview" }).ClickAsync();
         await window.SeesAsync("33 → 100 %");
-        Assert.Equal(6, await window.FigureAsync("Replicas to copy"));
+        await Until.EqualAsync(6, "replicas to copy", () => window.FigureAsync("Replicas to copy"));
         await window.AssertSoundAsync("the proposal");
         await window.PictureAsync("balance-proposal");
         await window.Page.GetByLabel("Limit").FillAsync("10");
@@ -71,7 +71,7 @@ public sealed class ReplicationTests(Chromium chromium, QuietHost host) : IClass
         await window.AssertSoundAsync("the dialog that asks");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Carry out" }).Last.ClickAsync();
         await window.SeesAsync("Set limit");
-        await LiveTests.WaitAsync(async () => (await SkewAsync(http, "uneven")).GetProperty("spread").GetInt32() == 100);
+        await Until.SeenAsync("all is even", () => SkewAsync(http, "uneven"), s => s.GetProperty("spread").GetInt32() == 100);
         await window.SeesAsync("No limit is set");   // it went with the last of them
         await window.Page.GetByLabel("Limit").FillAsync("5");
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Set limit" }).ClickAsync();
@@ -89,9 +89,10 @@ public sealed class ReplicationTests(Chromium chromium, QuietHost host) : IClass
         JsonElement totals = await TotalsAsync(http);
         Assert.Equal(3, totals.GetProperty("brokers").GetArrayLength());
         Assert.True(totals.GetProperty("controllerEpoch").GetInt32() > 0);
-        JsonElement replicas = await Rest.GetAsync(http, "/api/v1/topics/by-rest/replicas?take=1");
+        JsonElement replicas = await Until.SeenAsync(
+            "the follower tells of itself", () => Rest.GetAsync(http, "/api/v1/topics/by-rest/replicas?take=1"),
+            r => r.GetProperty("items")[0].GetProperty("replicas")[1].GetProperty("source").GetString() == "Replica");
         Assert.Equal((2, 1), (replicas.GetProperty("total").GetInt32(), replicas.GetProperty("items").GetArrayLength()));
-        Assert.Equal("Replica", replicas.GetProperty("items")[0].GetProperty("replicas")[1].GetProperty("source").GetString());
         JsonElement all = await Rest.GetAsync(http, "/api/v1/replication/partitions?filter=All&search=by-rest");
         Assert.Equal(2, all.GetProperty("total").GetInt32());
         JsonElement preview = await Rest.GetAsync(http, "/api/v1/brokers/0/shutdown-preview");

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Deque.AxeCore.Commons;
-using Deque.AxeCore.Playwright;
+using Interop;
 using Microsoft.Playwright;
 
 namespace EndToEnd;
@@ -8,6 +8,9 @@ namespace EndToEnd;
 /// <summary>A browser window on the console, with what went wrong in it.</summary>
 public sealed class Window : IAsyncDisposable
 {
+    /// <summary>The audit as it is, run in the page itself, which has no frames: the library's own way opens a page more for each.</summary>
+    private static readonly string s_axe = new BundledAxeScriptProvider().GetScript();
+
     private readonly IBrowserContext _context;
     private readonly List<string> _errors = [];
 
@@ -36,7 +39,7 @@ public sealed class Window : IAsyncDisposable
             """
             shows => new Promise(done => {
               const look = () => document.body?.innerText.includes(shows) ? done(performance.now())
-                : performance.now() > 15000 ? done(-1) : setTimeout(look, 5);
+                : performance.now() > 45000 ? done(-1) : setTimeout(look, 5);
               look();
             })
             """,
@@ -45,6 +48,10 @@ public sealed class Window : IAsyncDisposable
         return took;
     }
 
+    public Task WidenAsync(int width) => Page.SetViewportSizeAsync(width, HeightOf(width));
+
+    internal static int HeightOf(int width) => width == 1920 ? 1080 : 900;
+
     /// <summary>Waits until the page's circuit is up: before that, nothing answers.</summary>
     public Task AliveAsync() => Page.Locator(".theme-switch [aria-pressed=true]").WaitForAsync();
 
@@ -52,11 +59,38 @@ public sealed class Window : IAsyncDisposable
         (await Page.Locator("body").InnerTextAsync()).Contains(text, StringComparison.Ordinal);
 
     /// <summary>Waits until the page shows a text.</summary>
-    public Task SeesAsync(string text) => Page.GetByText(text).First.WaitForAsync();
+    public Task SeesAsync(string text) => WaitAsync(text, Page.GetByText(text).First.WaitForAsync());
 
     /// <summary>Waits for a change within the page.</summary>
-    public Task HoldsAsync(string javascript, int timeoutMs = 20_000) =>
-        Page.WaitForFunctionAsync(javascript, null, new PageWaitForFunctionOptions { Timeout = timeoutMs });
+    public Task HoldsAsync(string javascript) => WaitAsync(javascript, Page.WaitForFunctionAsync(javascript));
+
+    /// <summary>Where it does not come, the failure says what the page shows.</summary>
+    private async Task WaitAsync(string what, Task waiting)
+    {
+        try
+        {
+            await waiting;
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"{Page.Url}: '{what}' does not come true; it shows\n{await Page.Locator("body").InnerTextAsync()}");
+        }
+    }
+
+    /// <summary>Goes to a page that must show its data within a time. A machine that is busy with something else is given another
+    /// try, and a third; a page that waits for what is not there is late each time, or far too late once.</summary>
+    public async Task GoSoonAsync(string path, string shows, double withinMs)
+    {
+        var took = new List<double>();
+        do
+        {
+            took.Add(await GoAsync(path, shows));
+        }
+        while (took[^1] > withinMs && took[^1] < 2 * withinMs && took.Count < 3);
+        string said = string.Create(CultureInfo.InvariantCulture, $"{path}: {string.Join(", ", took.Select(t => $"{t:0}"))} ms");
+        TestContext.Current.TestOutputHelper?.WriteLine(said);
+        Assert.True(took[^1] <= withinMs, said);
+    }
 
     /// <summary>Presses the key that pauses and resumes, with nothing focused that would take it for itself.</summary>
     public async Task PressSpaceAsync()
@@ -87,9 +121,16 @@ public sealed class Window : IAsyncDisposable
         {
             problems.Add($"{over} pixels wider than the window");
         }
-        AxeResult found = await Page.RunAxe();
-        problems.AddRange(found.Violations.Where(v => v.Impact is "serious" or "critical")
-            .Select(v => $"axe: {v.Id} ({v.Impact}): {string.Join(" | ", v.Nodes.Take(3).Select(n => n.Html))}"));
+        if (!await Page.EvaluateAsync<bool>("'axe' in window"))
+        {
+            await Page.EvaluateAsync(s_axe);
+        }
+        problems.AddRange(await Page.EvaluateAsync<string[]>(
+            """
+            async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
+              .filter(v => v.impact === 'serious' || v.impact === 'critical')
+              .map(v => `axe: ${v.id} (${v.impact}): ${v.nodes.slice(0, 3).map(n => n.html).join(' | ')}`)
+            """));
         return [.. problems.Select(p => $"{what}: {p}")];
     }
 

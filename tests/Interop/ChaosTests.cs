@@ -66,13 +66,13 @@ public sealed class ChaosTests
         }
     }
 
-    private static async Task StopAsync(HttpClient http, int broker, bool hard)
+    internal static async Task StopAsync(HttpClient http, int broker, bool hard)
     {
         using HttpResponseMessage stopped = await Rest.PostAsync(http, $"/api/v1/brokers/{broker}/stop?hard={(hard ? "true" : "false")}", "");
-        Assert.Equal(HttpStatusCode.NoContent, stopped.StatusCode);
+        Assert.True(stopped.StatusCode == HttpStatusCode.NoContent, await stopped.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 
-    private static async Task StartAsync(HttpClient http, int broker)
+    internal static async Task StartAsync(HttpClient http, int broker)
     {
         using HttpResponseMessage started = await Rest.PostAsync(http, $"/api/v1/brokers/{broker}/start", "");
         Assert.True(started.StatusCode == HttpStatusCode.NoContent, await started.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));

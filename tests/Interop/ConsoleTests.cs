@@ -1,7 +1,7 @@
 namespace Interop;
 
 /// <summary>What monitoring reads from the host.</summary>
-public class ConsoleTests
+public class ConsoleTests(SharedHost host) : IClassFixture<SharedHost>
 {
     [Theory]
     [InlineData("/metrics", "kafka_server_brokertopicmetrics_messagesin_total")]
@@ -10,8 +10,7 @@ public class ConsoleTests
     [InlineData("/jmx?qry=kafka.log:type=Log,name=LogEndOffset,*", "\"beans\"")]
     public async Task Metrics_HaveKafkasNames(string path, string name)
     {
-        await using HostProcess host = await HostProcess.StartAsync(brokers: 1);
-        using var http = new HttpClient { BaseAddress = host.Http };
+        using var http = new HttpClient { BaseAddress = host.Host.Http };
         Assert.Contains(name, await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 }

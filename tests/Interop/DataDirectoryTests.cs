@@ -27,7 +27,7 @@ public class DataDirectoryTests
         }
         await using (HostProcess host = await StartOverAsync(directory, data, brokerId: 1))
         {
-            Assert.Contains("taken over", host.Log, StringComparison.Ordinal);
+            await host.SaysAsync("taken over");
             Assert.Equal(id, await TopicIdAsync(host.Bootstrap));
             Assert.Equal(first, await ConsumeAsync("4.3", host.Bootstrap, Lines));
             Assert.Contains($"{Lines}", await GroupAsync(host.Bootstrap), StringComparison.Ordinal);
@@ -94,6 +94,9 @@ public class DataDirectoryTests
         await using (var broker = await KafkaProcess.StartAsync(
             kafka, ["3.9", "1", directory.At("kafka")], portArgument: 3, more: [$"127.0.0.1:{port}"]))
         {
+            await Until.SeenAsync(
+                "the cluster knows its broker", () => Command.RunAsync(Command.Find("kcat"), ["-b", broker.Bootstrap, "-L", "-m", "5"]),
+                listed => listed.Output.Contains("broker 1 at", StringComparison.Ordinal));
             await CreateAsync("3.9", broker.Bootstrap);
             await ProduceAsync("3.9", broker.Bootstrap, lines);
         }
@@ -112,8 +115,8 @@ public class DataDirectoryTests
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static async Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
-        (await Command.RunAsync(JavaToolTests.Tools(), [version, tool, .. arguments], input)).Succeeded($"{tool} {version}");
+    private static Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
+        KafkaTool.RunAsync(version, tool, arguments, input);
 
     private static Task CreateAsync(string version, string bootstrap) => RunAsync(
         version, "topics", ["--bootstrap-server", bootstrap, "--create", "--topic", "moved", "--partitions", "1", "--config", "segment.bytes=1048576"]);
@@ -158,38 +161,18 @@ public class DataDirectoryTests
     private sealed class KafkaProcess : IAsyncDisposable
     {
         private readonly Process _process;
-        private readonly List<string> _lines = [];
+        private readonly ProcessOutput _output;
 
         private KafkaProcess(Process process, int port)
         {
             _process = process;
+            _output = new ProcessOutput(process);
             Bootstrap = $"127.0.0.1:{port}";
-            process.OutputDataReceived += Collect;
-            process.ErrorDataReceived += Collect;
-            process.BeginOutputReadLine();
-            process.BeginErrorReadLine();
         }
 
         public string Bootstrap { get; }
 
-        public string Log
-        {
-            get
-            {
-                lock (_lines)
-                {
-                    return string.Join('\n', _lines);
-                }
-            }
-        }
-
-        private void Collect(object sender, DataReceivedEventArgs e)
-        {
-            lock (_lines)
-            {
-                _lines.Add(e.Data ?? "");
-            }
-        }
+        public string Log => _output.Text;
 
         public static Task<KafkaProcess> StartAsync(string file, string[] arguments, int portArgument, string[]? more = null)
         {
@@ -204,7 +187,7 @@ public class DataDirectoryTests
         private static async Task<KafkaProcess> BeginAsync(string file, string[] arguments, int port)
         {
             var info = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-            info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256m -Xmx512m";
+            info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256m -Xmx512m -XX:TieredStopAtLevel=1";
             var process = new KafkaProcess(Process.Start(info)!, port);
             long end = Environment.TickCount64 + 90_000;
             while (true)
@@ -229,8 +212,8 @@ public class DataDirectoryTests
             if (!_process.HasExited)
             {
                 (await Command.RunAsync("/bin/kill", ["-TERM", Text(_process.Id)])).Succeeded("kill");
-                using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(40));
-                await _process.WaitForExitAsync(patience.Token);
+                await Until.HoldsAsync("the program of the peers ends after SIGTERM", () => _process.HasExited, () => _output.Tail());
+                await _process.WaitForExitAsync();
             }
             _process.Dispose();
         }

@@ -7,8 +7,7 @@ public class DumpLogTests
 
     private static async Task<string> DumpAsync(IEnumerable<string> files, params string[] options)
     {
-        string dumped = (await Command.RunAsync(
-            JavaToolTests.Tools(), ["4.3", "dump-log", .. options, "--files", string.Join(',', files)])).Succeeded("dump-log");
+        string dumped = await KafkaTool.RunAsync("4.3", "dump-log", [.. options, "--files", string.Join(',', files)]);
         Assert.All(s_complaints, c => Assert.DoesNotContain(c, dumped, StringComparison.OrdinalIgnoreCase));
         return dumped;
     }

@@ -17,6 +17,7 @@ public sealed class EnsembleChaosTests
                 hosts.Add(await HostProcess.StartAsync(brokers: 1, arguments: Arguments(connect, id)));
             }
             using var http = new HttpClient { BaseAddress = hosts[0].Http, Timeout = TimeSpan.FromSeconds(60) };
+            await ZooKeeperTests.SeeAsync(hosts, 0, 1, 2);
             await Chaos.MakeTopicAsync(http);
             await using IdempotentProducer producer = await IdempotentProducer.StartAsync(
                 string.Join(',', hosts.Select(h => h.Bootstrap)), Chaos.Topic, Chaos.Partitions, acks: Chaos.Acks);

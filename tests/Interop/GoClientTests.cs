@@ -16,6 +16,10 @@ public class GoClientTests(SharedHost host) : IClassFixture<SharedHost>
     {
         string topic = SharedHost.NewTopic("go");
         string lines = string.Concat(Enumerable.Range(0, 2_000).Select(i => $"line {i} äöü {new string('x', i % 200)}\n"));
+        if (codec != "none")   // one of them lets the broker make the topic, which costs this client five seconds
+        {
+            (await RunAsync(["topic-create", topic])).Succeeded("topic-create");
+        }
         (await RunAsync(["produce", topic, "-z", codec], lines)).Succeeded("kgocli produce");
         CommandResult read = await RunAsync(["consume", topic, "-n", "2000", "-from", "start", "-timeout", "60s", "-f", "%v\\n"]);
         Assert.Equal(lines, read.Succeeded("kgocli consume"));
@@ -29,16 +33,22 @@ public class GoClientTests(SharedHost host) : IClassFixture<SharedHost>
     {
         string topic = SharedHost.NewTopic("go");
         (await RunAsync(["topic-create", topic, "-p", "4"])).Succeeded("topic-create");
-        string[] consume = ["consume", topic, "-g", topic, "-balancer", balancer, "-from", "start", "-timeout", "60s", "-f", "%v\\n"];
-        Task<CommandResult> stays = RunAsync([.. consume, "-n", "350"]);
-        Task<CommandResult> leaves = RunAsync([.. consume, "-n", "50"]);
+        await using var stays = new GoConsumer(host.Bootstrap, topic, topic, balancer);
+        await using var leaves = new GoConsumer(host.Bootstrap, topic, topic, balancer);
+        await GoConsumer.UntilDealtAsync(host.Host, topic, balancer, 2, 2);
         for (int part = 0; part < 8; part++)
         {
             string lines = string.Concat(Enumerable.Range(part * 50, 50).Select(i => $"{i}\n"));
             (await RunAsync(["produce", topic, "-part", $"{part % 4}"], lines)).Succeeded("kgocli produce");
+            if (part == 3)
+            {
+                await Until.HoldsAsync("the second member has read its share", () => leaves.Seen.Length == 100, () => $"{leaves.Seen.Length} records");
+                await leaves.LeaveAsync();
+            }
         }
-        string[] seen = [.. new[] { await stays, await leaves }.SelectMany(r => r.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
-        // A member that leaves may hand back what it had read beyond its count: at least once.
-        Assert.Equal(400, seen.Distinct().Count());
+        // What a member has read and not yet committed when the group is shared anew may come again: at least once.
+        await Until.HoldsAsync(
+            "both together have read every record", () => stays.Seen.Concat(leaves.Seen).Distinct().Count() == 400,
+            () => $"{stays.Seen.Length} and {leaves.Seen.Length} records");
     }
 }

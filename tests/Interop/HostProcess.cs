@@ -7,10 +7,10 @@ namespace Interop;
 /// <summary>The built host, run as an operator runs it, on ports and a directory of its own.</summary>
 internal sealed class HostProcess : IAsyncDisposable
 {
-    private readonly List<string> _lines = [];
     private readonly string[] _arguments;
     private readonly bool _ownsData;
     private Process _process = null!;
+    private ProcessOutput _output = null!;
 
     private HostProcess(string[] arguments, string? dataDirectory, int brokers)
     {
@@ -46,10 +46,6 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts the host on the same directory and ports and waits until every broker serves.</summary>
     public async Task StartAgainAsync()
     {
-        lock (_lines)
-        {
-            _lines.Clear();
-        }
         var info = new ProcessStartInfo(Repository.Host,
         [
             "--brokers", $"{Brokers}", "--port", $"{Port}", "--http", Http.ToString(), "--data-dir", DataDirectory,
@@ -57,39 +53,20 @@ internal sealed class HostProcess : IAsyncDisposable
         ])
         { RedirectStandardOutput = true, RedirectStandardError = true };
         _process = Process.Start(info)!;
-        _process.OutputDataReceived += Collect;
-        _process.ErrorDataReceived += Collect;
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        _output = new ProcessOutput(_process);
         await WaitUntilReadyAsync();
     }
 
-    private void Collect(object sender, DataReceivedEventArgs e)
-    {
-        if (e.Data is { } line)
-        {
-            lock (_lines)
-            {
-                _lines.Add(line);
-            }
-        }
-    }
+    /// <summary>What the host printed since its start, as far as it has come through the pipe.</summary>
+    public string Log => _output.Text;
 
-    /// <summary>What the host printed so far.</summary>
-    public string Log
-    {
-        get
-        {
-            lock (_lines)
-            {
-                return string.Join('\n', _lines);
-            }
-        }
-    }
+    /// <summary>Waits until the host has printed a text: what it does is seen elsewhere before its log is read here.</summary>
+    public Task SaysAsync(string text) => Until.HoldsAsync(
+        $"the host prints '{text}'", () => Log.Contains(text, StringComparison.Ordinal), () => _output.Tail());
 
     private async Task WaitUntilReadyAsync()
     {
-        using var http = new HttpClient { BaseAddress = Http };
+        using var http = new HttpClient { BaseAddress = Http, Timeout = TimeSpan.FromSeconds(5) };
         long end = Environment.TickCount64 + 60_000;
         while (true)
         {
@@ -102,9 +79,9 @@ internal sealed class HostProcess : IAsyncDisposable
                     return;
                 }
             }
-            catch (HttpRequestException)
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
             {
-                // not listening yet
+                // not listening yet, or slow
             }
             Assert.True(Environment.TickCount64 < end, $"the host was not ready within 60 s:\n{Log}");
             await Task.Delay(20);
@@ -129,8 +106,8 @@ internal sealed class HostProcess : IAsyncDisposable
     {
         long began = Stopwatch.GetTimestamp();
         Signals.Terminate(_process.Id);
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        await _process.WaitForExitAsync(timeout.Token);
+        await Until.HoldsAsync("the host ends after SIGTERM", () => _process.HasExited, () => _output.Tail());
+        await _process.WaitForExitAsync();
         return (_process.ExitCode, Stopwatch.GetElapsedTime(began));
     }
 
@@ -141,9 +118,23 @@ internal sealed class HostProcess : IAsyncDisposable
             await KillAsync();
         }
         _process.Dispose();
+        Tell();
         if (_ownsData)
         {
             Directory.Delete(DataDirectory, recursive: true);
+        }
+    }
+
+    /// <summary>The report of a test that failed shows what its hosts said last.</summary>
+    private void Tell()
+    {
+        try
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"--- the host at {Bootstrap} said last\n{_output.Tail()}");
+        }
+        catch (InvalidOperationException)
+        {
+            // the test is over
         }
     }
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Interop;
 
 /// <summary>The host as an operator meets it: options, refusals, stopping, killing, starting again.</summary>
-public class HostTests
+public class HostTests(SharedHost shared) : IClassFixture<SharedHost>
 {
     private static async Task<CommandResult> RunHostAsync(params string[] arguments) =>
         await Command.RunAsync(Repository.Host, arguments);
@@ -82,21 +82,20 @@ public class HostTests
         Assert.Equal(0, await OfflineAsync(http));
         using HttpResponseMessage stopped = await Rest.PostAsync(http, "/api/v1/brokers/2/stop", "{}");
         Assert.Equal(HttpStatusCode.NoContent, stopped.StatusCode);
-        await WaitAsync(async () => await OfflineAsync(http) == 2);
+        await Until.EqualAsync(2, "offline partitions", () => OfflineAsync(http));
         using HttpResponseMessage started = await Rest.PostAsync(http, "/api/v1/brokers/2/start", "{}");
         Assert.Equal(HttpStatusCode.NoContent, started.StatusCode);
-        await WaitAsync(async () => await OfflineAsync(http) == 0);
+        await Until.EqualAsync(0, "offline partitions", () => OfflineAsync(http));
     }
 
     [Fact]
     public async Task Rest_Refusals_AreProblemsWithKafkasNameOfTheError()
     {
-        await using HostProcess host = await HostProcess.StartAsync(brokers: 1);
-        using var http = new HttpClient { BaseAddress = host.Http };
+        using var http = new HttpClient { BaseAddress = shared.Host.Http };
         using HttpResponseMessage missing = await http.GetAsync(new Uri("/api/v1/topics/none", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
         Assert.Equal("UNKNOWN_TOPIC_OR_PARTITION", await ErrorAsync(missing));
-        using HttpResponseMessage replicas = await Rest.PostAsync(http, "/api/v1/topics", """{"name":"many","partitions":1,"replicationFactor":3}""");
+        using HttpResponseMessage replicas = await Rest.PostAsync(http, "/api/v1/topics", """{"name":"many","partitions":1,"replicationFactor":4}""");
         Assert.Equal(HttpStatusCode.BadRequest, replicas.StatusCode);
         Assert.Equal("INVALID_REPLICATION_FACTOR", await ErrorAsync(replicas));
         using var foreign = new HttpRequestMessage(HttpMethod.Post, "/api/v1/brokers/0/stop");
@@ -108,8 +107,7 @@ public class HostTests
     [Fact]
     public async Task Rest_Messages_AreProducedAndRead_AndTheirSegmentIsShown()
     {
-        await using HostProcess host = await HostProcess.StartAsync(brokers: 1);
-        using var http = new HttpClient { BaseAddress = host.Http };
+        using var http = new HttpClient { BaseAddress = shared.Host.Http };
         (await Rest.PostAsync(http, "/api/v1/topics", """{"name":"notes","partitions":1}""")).Dispose();
         using HttpResponseMessage produced = await Rest.PostAsync(
             http, "/api/v1/topics/notes/messages", """{"key":"k","value":"hello","headers":[{"key":"h","value":"1"}],"compression":"zstd"}""");
@@ -131,8 +129,7 @@ public class HostTests
     [InlineData("/_framework/blazor.web.js")]
     public async Task Http_Pages_AreServed(string path)
     {
-        await using HostProcess host = await HostProcess.StartAsync(brokers: 1);
-        using var http = new HttpClient { BaseAddress = host.Http };
+        using var http = new HttpClient { BaseAddress = shared.Host.Http };
         using HttpResponseMessage page = await http.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
     }
@@ -161,14 +158,4 @@ public class HostTests
     }
 
     private static async Task<int> OfflineAsync(HttpClient http) => (await Rest.GetAsync(http, "/api/v1/cluster")).GetProperty("offlinePartitions").GetInt32();
-
-    private static async Task WaitAsync(Func<Task<bool>> holds)
-    {
-        long end = Environment.TickCount64 + 5_000;
-        while (!await holds())
-        {
-            Assert.True(Environment.TickCount64 < end, "it did not come true within 5 s");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-    }
 }

@@ -47,8 +47,7 @@ internal sealed class IdempotentProducer : IAsyncDisposable
     public async Task<(List<(int Partition, long Number, long Offset)> Acknowledged, string Said)> EndAsync()
     {
         await _process.StandardInput.WriteLineAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(150));
-        await _process.WaitForExitAsync(limit.Token);
+        await Until.HoldsAsync("the producer has flushed and ends", () => _process.HasExited, seconds: 150);
         string said = (await _output).Trim();
         Assert.True(_process.ExitCode == 0, $"{said}\n{await _error}");
         List<(int Partition, long Number, long Offset)> acknowledged =

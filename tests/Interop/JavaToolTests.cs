@@ -10,8 +10,8 @@ public class JavaToolTests(SharedHost host) : IClassFixture<SharedHost>
         return path;
     }
 
-    private static async Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
-        (await Command.RunAsync(Tools(), [version, tool, .. arguments], input)).Succeeded($"{tool} {version}");
+    private static Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
+        KafkaTool.RunAsync(version, tool, arguments, input);
 
     [Theory]
     [InlineData("4.3")]
@@ -24,13 +24,14 @@ public class JavaToolTests(SharedHost host) : IClassFixture<SharedHost>
         Assert.Contains(
             "Created topic", await RunAsync(version, "topics", [.. to, "--create", "--topic", topic, "--partitions", "3", "--config", "segment.bytes=1048576"]),
             StringComparison.Ordinal);
-        string described = await RunAsync(version, "topics", [.. to, "--describe", "--topic", topic]);
-        Assert.Contains("PartitionCount: 3", described, StringComparison.Ordinal);
-        Assert.Contains("segment.bytes=1048576", described, StringComparison.Ordinal);
+        await KafkaTool.UntilAsync(
+            said => said.Contains("PartitionCount: 3", StringComparison.Ordinal) && said.Contains("segment.bytes=1048576", StringComparison.Ordinal),
+            version, "topics", [.. to, "--describe", "--topic", topic]);
         await RunAsync(version, "topics", [.. to, "--alter", "--topic", topic, "--partitions", "5"]);
-        Assert.Contains("PartitionCount: 5", await RunAsync(version, "topics", [.. to, "--describe", "--topic", topic]), StringComparison.Ordinal);
+        await KafkaTool.UntilAsync(
+            said => said.Contains("PartitionCount: 5", StringComparison.Ordinal), version, "topics", [.. to, "--describe", "--topic", topic]);
         await RunAsync(version, "topics", [.. to, "--delete", "--topic", topic]);
-        Assert.DoesNotContain(topic, await RunAsync(version, "topics", [.. to, "--list"]), StringComparison.Ordinal);
+        await KafkaTool.UntilAsync(said => !said.Contains(topic, StringComparison.Ordinal), version, "topics", [.. to, "--list"]);
     }
 
     [Theory]

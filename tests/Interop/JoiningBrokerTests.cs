@@ -44,9 +44,9 @@ public sealed class JoiningBrokerTests
         await InSyncAsync(to);
         using (var http = new HttpClient { BaseAddress = ours.Http })
         {
-            (await Rest.PostAsync(http, "/api/v1/brokers/1/stop", "")).Dispose();
+            await ChaosTests.StopAsync(http, broker: 1, hard: false);
             await LeadersAsync(ours.Port, 0, Real);
-            (await Rest.PostAsync(http, "/api/v1/brokers/1/start", "")).Dispose();
+            await ChaosTests.StartAsync(http, broker: 1);
         }
         await InSyncAsync(to);
 
@@ -68,17 +68,13 @@ public sealed class JoiningBrokerTests
     private static async Task HighWatermarksAsync(Uri address)
     {
         using var http = new HttpClient { BaseAddress = address };
-        long end = Environment.TickCount64 + 10_000;
-        JsonElement[] behind;
-        do
-        {
-            JsonElement page = await Rest.GetAsync(http, $"/api/v1/topics/{Topic}/replicas");
-            behind = [.. page.GetProperty("items").EnumerateArray().SelectMany(p => p.GetProperty("replicas").EnumerateArray())
+        await Until.SeenAsync(
+            "no replica of ours is behind with its high watermark",
+            async () => (await Rest.GetAsync(http, $"/api/v1/topics/{Topic}/replicas")).GetProperty("items").EnumerateArray()
+                .SelectMany(p => p.GetProperty("replicas").EnumerateArray())
                 .Where(r => r.GetProperty("brokerId").GetInt32() != Real
-                    && r.GetProperty("highWatermark").GetInt64() != r.GetProperty("logEndOffset").GetInt64())];
-            Assert.True(behind.Length == 0 || Environment.TickCount64 < end, string.Join('\n', behind));
-        }
-        while (behind.Length > 0);
+                    && r.GetProperty("highWatermark").GetInt64() != r.GetProperty("logEndOffset").GetInt64()).ToArray(),
+            behind => behind.Length == 0);
     }
 
     private static async Task MoveAsync(string[] to, params (int Partition, string Replicas)[] partitions)
@@ -97,17 +93,11 @@ public sealed class JoiningBrokerTests
 
     private static async Task LeadersAsync(int port, params int[] leaders)
     {
-        long end = Environment.TickCount64 + 30_000;
-        for (int partition = 0; partition < leaders.Length;)
+        for (int partition = 0; partition < leaders.Length; partition++)
         {
-            int found = await NumberedLog.LeaderAsync(await ConnectAsync(port), Topic, partition);
-            if (found == leaders[partition])
-            {
-                partition++;
-                continue;
-            }
-            Assert.True(Environment.TickCount64 < end, $"partition {partition} is led by {found}, not {leaders[partition]}");
-            await Task.Delay(50, Token);
+            await Until.EqualAsync(
+                leaders[partition], $"who leads partition {partition}",
+                async () => await NumberedLog.LeaderAsync(await ConnectAsync(port), Topic, partition));
         }
     }
 
@@ -115,16 +105,12 @@ public sealed class JoiningBrokerTests
     private static async Task NewProducerIdAsync(int port)
     {
         await using KafkaConnection connection = await ConnectAsync(port);
-        long end = Environment.TickCount64 + 30_000;
-        InitProducerIdResponse response;
-        do
-        {
-            Assert.True(Environment.TickCount64 < end, "the real broker gets no producer ids");
-            response = await connection.SendAsync<InitProducerIdRequest, InitProducerIdResponse>(
-                new InitProducerIdRequest { TransactionalId = null, TransactionTimeoutMs = 60_000 }, 2, Token);
-        }
-        while (response.ErrorCode == ErrorCode.CoordinatorLoadInProgress);
-        Assert.Equal(ErrorCode.None, response.ErrorCode);
+        ErrorCode answer = await Until.SeenAsync(
+            "the real broker has producer ids",
+            async () => (await connection.SendAsync<InitProducerIdRequest, InitProducerIdResponse>(
+                new InitProducerIdRequest { TransactionalId = null, TransactionTimeoutMs = 60_000 }, 2, Token)).ErrorCode,
+            error => error != ErrorCode.CoordinatorLoadInProgress);
+        Assert.Equal(ErrorCode.None, answer);
     }
 
     private static Task<KafkaConnection> ConnectAsync(int port) =>

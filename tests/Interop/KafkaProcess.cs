@@ -44,18 +44,15 @@ internal sealed class KafkaProcess : IAsyncDisposable
     {
         var info = new ProcessStartInfo(_launcher, [Version, $"{Id}", Directory, $"{Port}", _zookeeper, .. _overrides])
         { RedirectStandardOutput = true, RedirectStandardError = true };
-        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256M -Xmx512M";
+        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms256M -Xmx512M -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
         _process = Process.Start(info)!;
-        _process.OutputDataReceived += (_, _) => { };
-        _process.ErrorDataReceived += (_, _) => { };
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        var output = new ProcessOutput(_process);
         long end = Environment.TickCount64 + 90_000;
         while ((await Command.RunAsync(Command.Find("kcat"), ["-b", Bootstrap, "-L", "-m", "5"])) is var listed
             && (listed.ExitCode != 0 || !listed.Output.Contains($"broker {Id} at", StringComparison.Ordinal)))
         {
-            Assert.False(_process.HasExited, $"Kafka {Version} broker {Id} ended at its start");
-            Assert.True(Environment.TickCount64 < end, $"Kafka {Version} broker {Id} does not serve within 90 s");
+            Assert.False(_process.HasExited, $"Kafka {Version} broker {Id} ended at its start:\n{output.Tail()}");
+            Assert.True(Environment.TickCount64 < end, $"Kafka {Version} broker {Id} does not serve within 90 s:\n{listed.Output}{listed.Error}{output.Tail()}");
             await Task.Delay(100, TestContext.Current.CancellationToken);
         }
     }
@@ -66,8 +63,7 @@ internal sealed class KafkaProcess : IAsyncDisposable
         if (_process is { HasExited: false } process)
         {
             Signals.Terminate(process.Id);
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await process.WaitForExitAsync(limit.Token);
+            await Until.HoldsAsync($"Kafka {Version} broker {Id} ends after SIGTERM", () => process.HasExited);
         }
     }
 

@@ -4,7 +4,7 @@ namespace Interop;
 internal static class KafkaTool
 {
     /// <summary>They run for a second: most of that is the start of their virtual machine.</summary>
-    private const string Quick = "KAFKA_HEAP_OPTS=-Xmx128M -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+    private const string Quick = "KAFKA_HEAP_OPTS=-Xmx256M -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
 
     /// <summary>Runs one and gives back all that it printed, however it ended.</summary>
     /// <param name="version">4.3, 3.9 or 2.8.</param>
@@ -19,22 +19,12 @@ internal static class KafkaTool
     public static async Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
         (await TryAsync(version, tool, arguments, input)).Succeeded($"{tool} {version} {string.Join(' ', arguments)}");
 
-    /// <summary>Runs one again and again until it says what is waited for.</summary>
-    public static async Task<string> UntilAsync(
-        Func<string, bool> isIt, string version, string tool, string[] arguments, int timeoutSeconds = 60)
-    {
-        long end = Environment.TickCount64 + (timeoutSeconds * 1_000L);
-        while (true)
-        {
-            string said = await RunAsync(version, tool, arguments);
-            if (isIt(said))
-            {
-                return said;
-            }
-            Assert.True(
-                Environment.TickCount64 < end, $"{tool} {version} {string.Join(' ', arguments)} still says after {timeoutSeconds} s:\n{said}");
-        }
-    }
+    /// <summary>Runs one again and again until it succeeds and says what is waited for: a broker that did not make a change itself hears
+    /// of it a moment later.</summary>
+    public static async Task<string> UntilAsync(Func<string, bool> isIt, string version, string tool, string[] arguments) =>
+        (await Until.SeenAsync(
+            $"{tool} {version} {string.Join(' ', arguments)} says what is waited for", () => TryAsync(version, tool, arguments),
+            said => said.ExitCode == 0 && isIt(said.Output), pauseMs: 1)).Output;
 }
 
 /// <summary>A file that a tool reads.</summary>

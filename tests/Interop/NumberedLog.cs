@@ -6,17 +6,20 @@ using Broker.Protocol.Records;
 
 namespace Interop;
 
+/// <summary>A partition cannot be read now.</summary>
+internal sealed class NumberedLogException(string message) : Exception(message);
+
 /// <summary>Reads partitions whose values are numbers, to hold them against what was acknowledged. Closes the connections it is given.</summary>
 internal static class NumberedLog
 {
-    /// <summary>Which broker leads a partition; -1 for none.</summary>
+    /// <summary>Which broker leads a partition; -1 for none, as far as the broker that is asked has heard.</summary>
     public static async Task<int> LeaderAsync(KafkaConnection any, string topic, int partition)
     {
         await using KafkaConnection connection = any;
         var request = new MetadataRequest { AllowAutoTopicCreation = false, Topics = [] };
         request.Topics!.Add(new() { Name = topic });
         MetadataResponse response = await connection.SendAsync<MetadataRequest, MetadataResponse>(request, 9, CancellationToken.None);
-        return response.Topics[0].Partitions.First(p => p.PartitionIndex == partition).LeaderId;
+        return response.Topics[0].Partitions.Where(p => p.PartitionIndex == partition).Select(p => p.LeaderId).FirstOrDefault(-1);
     }
 
     /// <summary>Reads a partition up to its high watermark.</summary>
@@ -27,13 +30,11 @@ internal static class NumberedLog
         long next = 0;
         while (true)
         {
-            var request = new FetchRequest { MaxWaitMs = 0, MinBytes = 1, MaxBytes = 8 << 20, SessionEpoch = -1 };
-            var asked = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(topic) };
-            asked.Partitions.Add(new() { Partition = partition, FetchOffset = next, PartitionMaxBytes = 8 << 20, CurrentLeaderEpoch = -1 });
-            request.Topics.Add(asked);
-            FetchResponse response = await connection.SendAsync<FetchRequest, FetchResponse>(request, 11, CancellationToken.None);
-            FetchResponse.PartitionData data = response.Responses[0].Partitions[0];
-            Assert.Equal(ErrorCode.None, data.ErrorCode);
+            FetchResponse.PartitionData data = await FetchAsync(connection, topic, partition, next, 8 << 20);
+            if (data.ErrorCode != ErrorCode.None)
+            {
+                throw new NumberedLogException($"{topic}-{partition} answers {data.ErrorCode}");
+            }
             long before = next;
             next = Decode(data.Records.Memory.Span, next, found);
             if (next == before)
@@ -42,6 +43,24 @@ internal static class NumberedLog
                 return found;
             }
         }
+    }
+
+    /// <summary>Whether the broker serves the partition as its leader.</summary>
+    public static async Task<bool> IsServedAsync(KafkaConnection leader, string topic, int partition)
+    {
+        await using KafkaConnection connection = leader;
+        return (await FetchAsync(connection, topic, partition, offset: 0, maxBytes: 1)).ErrorCode == ErrorCode.None;
+    }
+
+    private static async Task<FetchResponse.PartitionData> FetchAsync(
+        KafkaConnection connection, string topic, int partition, long offset, int maxBytes)
+    {
+        var request = new FetchRequest { MaxWaitMs = 0, MinBytes = 1, MaxBytes = maxBytes, SessionEpoch = -1 };
+        var asked = new FetchRequest.FetchTopic { Topic = Encoding.UTF8.GetBytes(topic) };
+        asked.Partitions.Add(new() { Partition = partition, FetchOffset = offset, PartitionMaxBytes = maxBytes, CurrentLeaderEpoch = -1 });
+        request.Topics.Add(asked);
+        FetchResponse response = await connection.SendAsync<FetchRequest, FetchResponse>(request, 11, CancellationToken.None);
+        return response.Responses[0].Partitions[0];
     }
 
     private static long Decode(ReadOnlySpan<byte> bytes, long next, List<(long, long)> found)

@@ -32,7 +32,7 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
     {
         try
         {
-            await using KafkaConnection connection = await ConnectAsync(await LeaderAsync(partition));
+            await using KafkaConnection connection = await ConnectAsync(await ServingLeaderAsync(partition));
             var waiting = new Queue<Task>();
             while (true)
             {
@@ -77,7 +77,14 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
     private Task<KafkaConnection> ConnectAsync(int broker) => KafkaConnection.ConnectAsync(
         "127.0.0.1", host.Port + broker, "raw", TimeSpan.FromSeconds(10), CancellationToken.None);
 
-    private async Task<int> LeaderAsync(int partition) => await NumberedLog.LeaderAsync(await ConnectAsync(0), topic, partition);
+    private async Task<int> ServingLeaderAsync(int partition) => (await Until.SeenAsync(
+        $"{topic}-{partition} is led and served",
+        async () =>
+        {
+            int leader = await NumberedLog.LeaderAsync(await ConnectAsync(0), topic, partition);
+            return (Leader: leader, IsServed: leader >= 0 && await NumberedLog.IsServedAsync(await ConnectAsync(leader), topic, partition));
+        },
+        seen => seen.IsServed)).Leader;
 
     /// <summary>Reads everything and compares it with what was acknowledged.</summary>
     public async Task<(long Read, long Lost, long Duplicated, long OutOfOrder)> VerifyAsync()
@@ -88,7 +95,8 @@ internal sealed class RawProducer(HostProcess host, string topic, int partitions
         long outOfOrder = 0;
         for (int partition = 0; partition < partitions; partition++)
         {
-            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(await ConnectAsync(await LeaderAsync(partition)), topic, partition);
+            List<(long Offset, long Value)> records = await NumberedLog.ReadAsync(
+                await ConnectAsync(await ServingLeaderAsync(partition)), topic, partition);
             read += records.Count;
             duplicated += records.Count - records.DistinctBy(r => r.Value).Count();
             outOfOrder += records.Zip(records.Skip(1)).Count(pair => pair.Second.Value <= pair.First.Value || pair.Second.Offset != pair.First.Offset + 1);

@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Broker.Client;
 using Broker.Protocol.Messages;
 
 namespace Interop;
 
 /// <summary>kafka-reassign-partitions as operators use it: a plan, a throttle, a look at what is under way, a change of mind.</summary>
-public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<SharedHost>
+public sealed partial class ReassignmentToolTests(SharedHost host) : IClassFixture<SharedHost>
 {
     private const int Records = 20_000;
     private const int RecordBytes = 1_000;
@@ -58,9 +59,9 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         string begun = await KafkaTool.RunAsync(version, "reassign-partitions", [.. execute, "--throttle", "200000"]);
         Assert.Contains("The inter-broker throttle limit was set to 200000 B/s", begun, StringComparison.Ordinal);
         Assert.Contains($"Successfully started partition reassignments for {topic}-0,{topic}-1", begun, StringComparison.Ordinal);
-        Assert.Equal("200000", await ValueAsync(ConfigResourceType.Broker, "2", "follower.replication.throttled.rate"));
-        Assert.Equal("0:2", await ValueAsync(ConfigResourceType.Topic, topic, "follower.replication.throttled.replicas"));
-        Assert.Equal("0:0,0:1,1:1,1:2", await ValueAsync(ConfigResourceType.Topic, topic, "leader.replication.throttled.replicas"));
+        await ValueIsAsync("200000", ConfigResourceType.Broker, "2", "follower.replication.throttled.rate");
+        await ValueIsAsync("0:2", ConfigResourceType.Topic, topic, "follower.replication.throttled.replicas");
+        await ValueIsAsync("0:0,0:1,1:1,1:2", ConfigResourceType.Topic, topic, "leader.replication.throttled.replicas");
 
         Assert.Contains(
             $"{topic}-0: replicas: 2,1,0. adding: 2. removing: 0.", await KafkaTool.RunAsync(version, "reassign-partitions", [.. To, "--list"]),
@@ -68,9 +69,10 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         CommandResult again = await KafkaTool.TryAsync(version, "reassign-partitions", execute);
         Assert.Contains("existing partition assignment", again.Output + again.Error, StringComparison.Ordinal);
         string[] verify = [.. To, "--verify", "--reassignment-json-file", plan.Path];
-        string verified = await KafkaTool.RunAsync(version, "reassign-partitions", verify);
+        string verified = await KafkaTool.UntilAsync(
+            said => said.Contains($"Reassignment of partition {topic}-1 is completed.", StringComparison.Ordinal),
+            version, "reassign-partitions", verify);
         Assert.Contains($"Reassignment of partition {topic}-0 is still in progress.", verified, StringComparison.Ordinal);
-        Assert.Contains($"Reassignment of partition {topic}-1 is completed.", verified, StringComparison.Ordinal);
 
         string cancelled = await KafkaTool.RunAsync(
             version, "reassign-partitions", [.. To, "--cancel", "--reassignment-json-file", plan.Path]);
@@ -78,7 +80,7 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         Assert.Contains(
             "No partition reassignments found.", await KafkaTool.RunAsync(version, "reassign-partitions", [.. To, "--list"]), StringComparison.Ordinal);
         // In the order of while it was under way, as Kafka leaves it.
-        Assert.Equal([[1, 0], [2, 1], [2, 0]], await ReplicasAsync(topic));
+        await Until.EqualAsync("1,0 2,1 2,0", "replicas", () => ReplicasAsync(topic));
         await NoThrottleAsync(topic);
     }
 
@@ -89,21 +91,24 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         await KafkaTool.RunAsync(version, "reassign-partitions", [.. To, "--execute", .. with, "--throttle", "100000000"]);
         await KafkaTool.UntilAsync(
             said => said.Split("is completed", StringSplitOptions.None).Length == 4, version, "reassign-partitions", [.. To, "--verify", .. with]);
-        Assert.Equal([[2, 1, 0], [1], [2, 0]], await ReplicasAsync(topic));
+        await Until.EqualAsync("2,1,0 1 2,0", "replicas", () => ReplicasAsync(topic));
         await NoThrottleAsync(topic);
-        string described = await KafkaTool.RunAsync(version, "topics", [.. To, "--describe", "--topic", topic]);
+        string described = await KafkaTool.UntilAsync(
+            said => Grown().IsMatch(said), version, "topics", [.. To, "--describe", "--topic", topic]);
         Assert.Contains("PartitionCount: 3\tReplicationFactor: 3", described, StringComparison.Ordinal);
-        Assert.Matches("Partition: 0\tLeader: [01]\tReplicas: 2,1,0\tIsr: [012],[012],[012]", described);
     }
+
+    [GeneratedRegex("Partition: 0\tLeader: [01]\tReplicas: 2,1,0\tIsr: [012],[012],[012]")]
+    private static partial Regex Grown();
 
     private async Task NoThrottleAsync(string topic)
     {
         foreach (string side in (string[])["leader", "follower"])
         {
-            Assert.Equal("", await ValueAsync(ConfigResourceType.Topic, topic, $"{side}.replication.throttled.replicas") ?? "");
-            Assert.Equal(
-                long.MaxValue.ToString(CultureInfo.InvariantCulture),
-                await ValueAsync(ConfigResourceType.Broker, "2", $"{side}.replication.throttled.rate") ?? $"{long.MaxValue}");
+            await ValueIsAsync("", ConfigResourceType.Topic, topic, $"{side}.replication.throttled.replicas");
+            await Until.SeenAsync(
+                $"broker 2 has no {side} throttle", () => ValueAsync(ConfigResourceType.Broker, "2", $"{side}.replication.throttled.rate"),
+                value => value is null || value == long.MaxValue.ToString(CultureInfo.InvariantCulture));
         }
     }
 
@@ -112,6 +117,10 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         int port = int.Parse(host.Bootstrap.Split(':')[1], CultureInfo.InvariantCulture);
         return await KafkaConnection.ConnectAsync("127.0.0.1", port + broker, "test", TimeSpan.FromSeconds(10), Token);
     }
+
+    /// <summary>Waits until the broker that is asked has heard of it.</summary>
+    private Task ValueIsAsync(string expected, ConfigResourceType type, string name, string key) => Until.EqualAsync(
+        expected, $"{key} of {type} {name}", async () => await ValueAsync(type, name, key) ?? "");
 
     private async Task<string?> ValueAsync(ConfigResourceType type, string name, string key)
     {
@@ -122,13 +131,13 @@ public sealed class ReassignmentToolTests(SharedHost host) : IClassFixture<Share
         return response.Results[0].Configs.FirstOrDefault()?.Value;
     }
 
-    private async Task<int[][]> ReplicasAsync(string topic)
+    private async Task<string> ReplicasAsync(string topic)
     {
         await using KafkaConnection connection = await ConnectAsync(0);
         var request = new MetadataRequest { AllowAutoTopicCreation = false, Topics = [] };
         request.Topics!.Add(new() { Name = topic });
         MetadataResponse response = await connection.SendAsync<MetadataRequest, MetadataResponse>(request, 9, Token);
-        return [.. response.Topics[0].Partitions.OrderBy(p => p.PartitionIndex).Select(p => (int[])[.. p.ReplicaNodes])];
+        return string.Join(' ', response.Topics[0].Partitions.OrderBy(p => p.PartitionIndex).Select(p => string.Join(',', p.ReplicaNodes)));
     }
 
     private enum ConfigResourceType : sbyte

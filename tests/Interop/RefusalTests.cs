@@ -90,11 +90,11 @@ public class RefusalTests(SharedHost host) : IClassFixture<SharedHost>
         string launcher = Repository.Peer("bin", "kafka-kraft");
         int port = HostProcess.FreePorts(2);
         DirectoryInfo data = Directory.CreateTempSubdirectory("wheelhouse-peer-");
-        using Process kafka = Process.Start(new ProcessStartInfo(launcher, [data.FullName, $"{port}"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        kafka.OutputDataReceived += (_, _) => { };
-        kafka.ErrorDataReceived += (_, _) => { };
-        kafka.BeginOutputReadLine();
-        kafka.BeginErrorReadLine();
+        using Process kafka = Process.Start(new ProcessStartInfo(launcher, [data.FullName, $"{port}"])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["KAFKA_HEAP_OPTS"] = "-Xms256M -Xmx512M -XX:TieredStopAtLevel=1" },
+        })!;
+        _ = new ProcessOutput(kafka);
         try
         {
             List<(ErrorCode Error, string Said)> theirs = await AskAsync(port);
@@ -147,7 +147,8 @@ public class RefusalTests(SharedHost host) : IClassFixture<SharedHost>
     private static async Task<(ErrorCode Error, string Said)> ProduceAsync(int port, string topic, byte[] records, short version, string tail)
     {
         // A topic of several brokers is led by one of them: whoever leads answers.
-        for (int i = 0; ; i++)
+        long end = Environment.TickCount64 + 60_000;
+        while (true)
         {
             await using KafkaConnection connection = await ConnectAsync(await LeaderAsync(port, topic));
             var request = new ProduceRequest { Acks = -1, TimeoutMs = 10_000 };
@@ -164,7 +165,7 @@ public class RefusalTests(SharedHost host) : IClassFixture<SharedHost>
                 return (ErrorCode.NetworkException, "the connection is closed");
             }
             ProduceResponse.PartitionProduceResponse answer = response.Responses[0].PartitionResponses[0];
-            if (answer.ErrorCode is ErrorCode.NotLeaderOrFollower or ErrorCode.UnknownTopicOrPartition && i < 100)
+            if (answer.ErrorCode is ErrorCode.NotLeaderOrFollower or ErrorCode.UnknownTopicOrPartition && Environment.TickCount64 < end)
             {
                 await Task.Delay(50, TestContext.Current.CancellationToken);
                 continue;
@@ -177,32 +178,38 @@ public class RefusalTests(SharedHost host) : IClassFixture<SharedHost>
 
     private static async Task<int> LeaderAsync(int port, string topic)
     {
-        while (true)
-        {
-            await using KafkaConnection connection = await ConnectAsync(port);
-            var request = new MetadataRequest { Topics = [new() { Name = topic }] };
-            MetadataResponse response = await connection.SendAsync<MetadataRequest, MetadataResponse>(request, 9, TestContext.Current.CancellationToken);
-            if (response.Topics[0].Partitions is [{ LeaderId: >= 0 } partition])
+        await using KafkaConnection connection = await ConnectAsync(port);
+        var request = new MetadataRequest { Topics = [new() { Name = topic }] };
+        return await Until.SeenAsync(
+            $"the port of the leader of {topic}",
+            async () =>
             {
-                return response.Brokers.First(b => b.NodeId == partition.LeaderId).Port;
-            }
-            await Task.Delay(50, TestContext.Current.CancellationToken);
-        }
+                MetadataResponse response = await connection.SendAsync<MetadataRequest, MetadataResponse>(request, 9, TestContext.Current.CancellationToken);
+                return response.Topics[0].Partitions is [{ LeaderId: >= 0 } partition]
+                    ? response.Brokers.First(b => b.NodeId == partition.LeaderId).Port : -1;
+            },
+            found => found > 0);
     }
 
     private static async Task<KafkaConnection> ConnectAsync(int port)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (true)
-        {
-            try
+        KafkaConnection? connection = null;
+        await Until.SeenAsync(
+            $"port {port} accepts a connection",
+            async () =>
             {
-                return await KafkaConnection.ConnectAsync("127.0.0.1", port, "refusals", TimeSpan.FromSeconds(20), patience.Token);
-            }
-            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
-            {
-                await Task.Delay(200, patience.Token);
-            }
-        }
+                try
+                {
+                    connection = await KafkaConnection.ConnectAsync(
+                        "127.0.0.1", port, "refusals", TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+                    return "connected";
+                }
+                catch (IOException e)
+                {
+                    return e.Message;
+                }
+            },
+            _ => connection is not null, seconds: 90, pauseMs: 200);
+        return connection!;
     }
 }

@@ -5,8 +5,14 @@ namespace Interop;
 /// <summary>Signals for processes that a test started.</summary>
 internal static partial class Signals
 {
-    /// <summary>SIGKILL.</summary>
-    public static void Kill(int pid) => Send(pid, 9);
+    private const int NoSuchProcess = 3;
+
+    /// <summary>SIGKILL; nothing where the process has ended by itself.</summary>
+    public static void Kill(int pid) => Assert.True(
+        kill(pid, 9) == 0 || Marshal.GetLastPInvokeError() == NoSuchProcess, $"process {pid} cannot be killed: errno {Marshal.GetLastPInvokeError()}");
+
+    /// <summary>SIGINT, as Ctrl+C sends it.</summary>
+    public static void Interrupt(int pid) => Send(pid, 2);
 
     /// <summary>SIGTERM.</summary>
     public static void Terminate(int pid) => Send(pid, 15);

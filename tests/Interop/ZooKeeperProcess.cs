@@ -11,6 +11,7 @@ internal sealed class ZooKeeperProcess : IAsyncDisposable
     private readonly string _version;
     private readonly string _javaOptions;
     private Process? _process;
+    private ProcessOutput? _output;
 
     private ZooKeeperProcess(string version, int port, string properties, string javaOptions)
     {
@@ -80,14 +81,11 @@ internal sealed class ZooKeeperProcess : IAsyncDisposable
             Repository.Peer("bin", "kafka"),
             [_version, "zookeeper-server-start", Path.Combine(_directory, "zookeeper.properties")]);
         info.Environment["KAFKA_OPTS"] = _javaOptions;
-        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms64M -Xmx128M";
+        info.Environment["KAFKA_HEAP_OPTS"] = "-Xms64M -Xmx128M -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
         info.RedirectStandardOutput = true;
         info.RedirectStandardError = true;
         _process = Process.Start(info)!;
-        _process.OutputDataReceived += (_, _) => { };
-        _process.ErrorDataReceived += (_, _) => { };
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        _output = new ProcessOutput(_process);
     }
 
     private async Task WaitUntilServesAsync()
@@ -95,8 +93,8 @@ internal sealed class ZooKeeperProcess : IAsyncDisposable
         long end = Environment.TickCount64 + 60_000;
         while (!(await AskAsync("srvr")).Contains("Mode:", StringComparison.Ordinal))
         {
-            Assert.False(_process!.HasExited, "ZooKeeper ended at its start");
-            Assert.True(Environment.TickCount64 < end, "ZooKeeper does not serve within 60 s");
+            Assert.False(_process!.HasExited, $"ZooKeeper at {Address} ended at its start:\n{_output!.Tail()}");
+            Assert.True(Environment.TickCount64 < end, $"ZooKeeper at {Address} does not serve within 60 s:\n{_output!.Tail()}");
             await Task.Delay(50);
         }
     }

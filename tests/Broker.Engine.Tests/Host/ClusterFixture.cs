@@ -25,7 +25,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
         fixture.Cluster = HostedCluster.Configure(
             new ClusterSettings
             {
-                Brokers = 3, Port = FreePorts.InARow(3, 25_100, 25_900), DataDirectory = fixture.DataDirectory, Layers = [("test", overrides)],
+                Brokers = 3, Port = FreePorts.InARow(3), DataDirectory = fixture.DataDirectory, Layers = [("test", overrides)],
             },
             TimeProvider.System, NullLoggerFactory.Instance);
         await fixture.Cluster.StartAsync(TestContext.Current.CancellationToken);

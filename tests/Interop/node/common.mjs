@@ -27,8 +27,8 @@ export function check (condition, what) {
 
 export async function until (condition, what, ms = 60000) {
   const end = Date.now() + ms
-  while (!condition()) {
-    check(Date.now() < end, what)
+  while (!await condition()) {
+    check(Date.now() < end, typeof what === 'function' ? what() : what)
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }
