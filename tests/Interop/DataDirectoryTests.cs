@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using Broker.Client;
+using Broker.Protocol.Messages;
 
 namespace Interop;
 
@@ -17,10 +19,10 @@ public class DataDirectoryTests
         string[] first = NumberedLines("kafka", 0);
         string[] second = NumberedLines("host", 1);
         string data = directory.At("data");
-        string id;
+        Guid id;
         await using (var broker = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1))
         {
-            await CreateAsync("4.3", broker.Bootstrap);
+            await CreateAsync(broker.Bootstrap);
             await ProduceAsync("4.3", broker.Bootstrap, first);
             await CommitAsync(broker.Bootstrap);
             id = await TopicIdAsync(broker.Bootstrap);
@@ -52,13 +54,13 @@ public class DataDirectoryTests
         string[] lines = NumberedLines("host", 0);
         await using (HostProcess host = await HostProcess.StartAsync(brokers: 1, dataDirectory: directory.At("ours")))
         {
-            await CreateAsync("4.3", host.Bootstrap);
+            await CreateAsync(host.Bootstrap);
             await ProduceAsync("4.3", host.Bootstrap, lines);
             Assert.Equal(0, (await host.StopAsync()).ExitCode);
         }
         await using (var first = await KafkaProcess.StartAsync(kafka, [directory.Root], portArgument: 1))
         {
-            await CreateAsync("4.3", first.Bootstrap);
+            await CreateAsync(first.Bootstrap);
         }
         string to = Path.Combine(directory.At("data"), "moved-0");
         foreach (string file in Directory.EnumerateFiles(to).Where(f => Path.GetFileName(f) != "partition.metadata").ToArray())
@@ -97,7 +99,7 @@ public class DataDirectoryTests
             await Until.SeenAsync(
                 "the cluster knows its broker", () => Command.RunAsync(Command.Find("kcat"), ["-b", broker.Bootstrap, "-L", "-m", "5"]),
                 listed => listed.Output.Contains("broker 1 at", StringComparison.Ordinal));
-            await CreateAsync("3.9", broker.Bootstrap);
+            await CreateAsync(broker.Bootstrap);
             await ProduceAsync("3.9", broker.Bootstrap, lines);
         }
         string meta = Directory.EnumerateFiles(directory.At("kafka"), "meta.properties", SearchOption.AllDirectories).Single();
@@ -118,8 +120,9 @@ public class DataDirectoryTests
     private static Task<string> RunAsync(string version, string tool, string[] arguments, string? input = null) =>
         KafkaTool.RunAsync(version, tool, arguments, input);
 
-    private static Task CreateAsync(string version, string bootstrap) => RunAsync(
-        version, "topics", ["--bootstrap-server", bootstrap, "--create", "--topic", "moved", "--partitions", "1", "--config", "segment.bytes=1048576"]);
+    private static async Task CreateAsync(string bootstrap) => (await Command.RunAsync(
+        Repository.Peer("bin", "kgocli"), ["-b", bootstrap, "topic-create", "moved", "-p", "1", "-r", "1", "-c", "segment.bytes=1048576"]))
+        .Succeeded("topic-create");
 
     private static Task ProduceAsync(string version, string bootstrap, string[] lines) => RunAsync(
         version, "console-producer", ["--bootstrap-server", bootstrap, "--topic", "moved", "--compression-codec", "lz4"],
@@ -140,12 +143,18 @@ public class DataDirectoryTests
             .Split('\n').Where(l => l.StartsWith("kafka ", StringComparison.Ordinal) || l.StartsWith("host ", StringComparison.Ordinal)),
     ];
 
-    private static async Task<string> TopicIdAsync(string bootstrap)
+    private static async Task<Guid> TopicIdAsync(string bootstrap)
     {
-        string described = await RunAsync("4.3", "topics", ["--bootstrap-server", bootstrap, "--describe", "--topic", "moved"]);
-        const string Before = "TopicId: ";
-        int at = described.IndexOf(Before, StringComparison.Ordinal) + Before.Length;
-        return described.Substring(at, 22);
+        await using KafkaConnection connection = await KafkaConnection.ConnectAsync(
+            "127.0.0.1", int.Parse(bootstrap.Split(':')[1], CultureInfo.InvariantCulture), "mover", TimeSpan.FromSeconds(10),
+            TestContext.Current.CancellationToken);
+        var request = new MetadataRequest { AllowAutoTopicCreation = false, Topics = [new() { Name = "moved" }] };
+        MetadataResponse response = await Until.SeenAsync(
+            "the topic is known",
+            () => connection.SendAsync<MetadataRequest, MetadataResponse>(request, 12, TestContext.Current.CancellationToken),
+            r => r.Topics[0].ErrorCode == ErrorCode.None);
+        Assert.NotEqual(Guid.Empty, response.Topics[0].TopicId);
+        return response.Topics[0].TopicId;
     }
 
     private sealed class TempFolder : IDisposable

@@ -32,8 +32,11 @@ public sealed class JoiningBrokerTests
             $"{ours.Bootstrap},127.0.0.1:{ours.Port + 1},{real.Bootstrap}", Topic, partitions: 2, rate: 500);
 
         // It gets a replica of each and leads both; it gives producer ids of the cluster.
-        await MoveAsync(to, (0, $"{Real},0"), (1, $"{Real},1"));
-        await KafkaTool.RunAsync("3.9", "leader-election", [.. to, "--election-type", "preferred", "--all-topic-partitions"]);
+        using var http = new HttpClient { BaseAddress = ours.Http };
+        await MoveAsync(http, $"{Real},0", $"{Real},1");
+        await PostAsync(
+            http, "/api/v1/replication/preferred-election",
+            $$"""{"partitions":[{"topic":"{{Topic}}","partition":0},{"topic":"{{Topic}}","partition":1}]}""");
         await LeadersAsync(ours.Port, Real, Real);
         await NewProducerIdAsync(real.Port);
 
@@ -41,18 +44,15 @@ public sealed class JoiningBrokerTests
         await real.StopAsync();
         await LeadersAsync(ours.Port, 0, 1);
         await real.StartAgainAsync();
-        await InSyncAsync(to);
-        using (var http = new HttpClient { BaseAddress = ours.Http })
-        {
-            await ChaosTests.StopAsync(http, broker: 1, hard: false);
-            await LeadersAsync(ours.Port, 0, Real);
-            await ChaosTests.StartAsync(http, broker: 1);
-        }
-        await InSyncAsync(to);
+        await InSyncAsync(http, $"{Real},0", $"{Real},1");
+        await ChaosTests.StopAsync(http, broker: 1, hard: false);
+        await LeadersAsync(ours.Port, 0, Real);
+        await ChaosTests.StartAsync(http, broker: 1);
+        await InSyncAsync(http, $"{Real},0", $"{Real},1");
 
         (List<(int Partition, long Number, long Offset)> acknowledged, string said) = await producer.EndAsync();
         Assert.True(acknowledged.Count > 1_000, said);
-        await HighWatermarksAsync(ours.Http);
+        await HighWatermarksAsync(http);
         await Chaos.VerifyAsync(
             broker => broker == Real ? real.Port : ours.Port + broker, acknowledged, said, Topic, partitions: 2);
         foreach (int partition in (int[])[0, 1])
@@ -60,14 +60,13 @@ public sealed class JoiningBrokerTests
             SegmentFiles.AssertSame(
                 real.PartitionDirectory($"{Topic}-{partition}"), Path.Combine(ours.DataDirectory, $"broker-{partition}", $"{Topic}-{partition}"));
         }
-        await MoveAsync(to, (0, "0,1"), (1, "1,0"));
+        await MoveAsync(http, "0,1", "1,0");
         await LeadersAsync(ours.Port, 0, 1);
     }
 
     /// <summary>Our replicas know how far all is replicated, led by whom they may be, though nothing is appended any more.</summary>
-    private static async Task HighWatermarksAsync(Uri address)
+    private static async Task HighWatermarksAsync(HttpClient http)
     {
-        using var http = new HttpClient { BaseAddress = address };
         await Until.SeenAsync(
             "no replica of ours is behind with its high watermark",
             async () => (await Rest.GetAsync(http, $"/api/v1/topics/{Topic}/replicas")).GetProperty("items").EnumerateArray()
@@ -77,19 +76,30 @@ public sealed class JoiningBrokerTests
             behind => behind.Length == 0);
     }
 
-    private static async Task MoveAsync(string[] to, params (int Partition, string Replicas)[] partitions)
+    private static async Task MoveAsync(HttpClient http, string zero, string one)
     {
-        using ToolFile plan = ToolFile.Reassignment(Topic, partitions);
-        string[] with = ["--reassignment-json-file", plan.Path];
-        await KafkaTool.RunAsync("3.9", "reassign-partitions", [.. to, "--execute", .. with]);
-        await KafkaTool.UntilAsync(
-            said => said.Split("is completed", StringSplitOptions.None).Length > partitions.Length, "3.9", "reassign-partitions",
-            [.. to, "--verify", .. with]);
+        await PostAsync(
+            http, "/api/v1/reassignments",
+            $$"""
+            {"assignments":[{"topic":"{{Topic}}","partition":0,"replicas":[{{zero}}]},{"topic":"{{Topic}}","partition":1,"replicas":[{{one}}]}]}
+            """);
+        await InSyncAsync(http, zero, one);
     }
 
-    private static Task<string> InSyncAsync(string[] to) => KafkaTool.UntilAsync(
-        said => !said.Contains("Partition:", StringComparison.Ordinal), "3.9", "topics",
-        [.. to, "--describe", "--topic", Topic, "--under-replicated-partitions"]);
+    /// <summary>Waits until the partitions have these replicas, all of them in sync.</summary>
+    private static Task InSyncAsync(HttpClient http, params string[] replicas) => Until.SeenAsync(
+        $"the partitions have replicas {string.Join(" and ", replicas)}, all in sync", () => Rest.GetAsync(http, $"/api/v1/topics/{Topic}"),
+        topic => topic.GetProperty("partitions").EnumerateArray().Zip(replicas).All(p =>
+            Ids(p.First.GetProperty("replicas")) == p.Second
+            && p.First.GetProperty("inSyncReplicas").GetArrayLength() == p.Second.Split(',').Length));
+
+    private static string Ids(JsonElement brokers) => string.Join(',', brokers.EnumerateArray().Select(b => b.GetInt32()));
+
+    private static async Task PostAsync(HttpClient http, string path, string json)
+    {
+        using HttpResponseMessage answer = await Rest.PostAsync(http, path, json);
+        Assert.True(answer.IsSuccessStatusCode, $"{path}: {await answer.Content.ReadAsStringAsync(Token)}");
+    }
 
     private static async Task LeadersAsync(int port, params int[] leaders)
     {

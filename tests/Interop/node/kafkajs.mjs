@@ -26,7 +26,7 @@ async function produce () {
 }
 
 function consumer (groupId) {
-  const client = kafka.consumer({ groupId, sessionTimeout: 30000, heartbeatInterval: 500, rebalanceTimeout: 30000 })
+  const client = kafka.consumer({ groupId, sessionTimeout: 30000, heartbeatInterval: 500, rebalanceTimeout: 30000, maxWaitTimeInMs: 500 })
   const seen = []
   const plain = h => Object.fromEntries(Object.entries(h ?? {}).map(([k, v]) => [k, v.toString()]))
   return {
