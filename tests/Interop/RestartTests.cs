@@ -100,19 +100,17 @@ public class RestartTests
 
     private static Func<int, Task> Java(string bootstrap)
     {
-        string tools = JavaToolTests.Tools();
+        JavaToolTests.Tools();
         string topic = SharedHost.NewTopic("kept");
         return async round =>
         {
-            (await Command.RunAsync(tools, ["4.3", "console-producer", "--bootstrap-server", bootstrap, "--topic", topic], Text(round)))
-                .Succeeded("console-producer");
-            CommandResult read = await Command.RunAsync(
-                tools,
+            await KafkaTool.RunAsync("4.3", "console-producer", ["--bootstrap-server", bootstrap, "--topic", topic], Text(round));
+            Same(round, await KafkaTool.RunAsync(
+                "4.3", "console-consumer",
                 [
-                    "4.3", "console-consumer", "--bootstrap-server", bootstrap, "--topic", topic, "--group", topic, "--from-beginning",
+                    "--bootstrap-server", bootstrap, "--topic", topic, "--group", topic, "--from-beginning",
                     "--max-messages", $"{Lines}", "--timeout-ms", "60000",
-                ]);
-            Same(round, read.Succeeded($"console-consumer round {round}"));
+                ]));
         };
     }
 }

@@ -138,6 +138,7 @@ public sealed partial class ServedTreeShellTests
     private static string Plain(string text) => string.Join('\n', Differing().Replace(text, "").Split('\n')
         .Where(line => line.Trim().Length > 0 && line != "WATCHER::" && !line.StartsWith("WatchedEvent", StringComparison.Ordinal)));
 
-    private static string Events(string text) =>
-        string.Join('\n', text.Split('\n').Where(line => line.StartsWith("WatchedEvent", StringComparison.Ordinal)));
+    /// <summary>The events, in their order; the last, that the client has closed its session, is printed or not as the program ends.</summary>
+    private static string Events(string text) => string.Join('\n', text.Split('\n').Where(
+        line => line.StartsWith("WatchedEvent", StringComparison.Ordinal) && !line.Contains("state:Closed", StringComparison.Ordinal)));
 }

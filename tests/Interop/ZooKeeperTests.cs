@@ -45,10 +45,14 @@ public sealed partial class ZooKeeperTests
             ' ', (await Rest.GetAsync(http, "/api/v1/brokers")).EnumerateArray()
                 .Where(b => b.GetProperty("state").GetString() != "Absent").Select(b => b.GetProperty("id").GetInt32()).Order());
 
-    /// <summary>Makes a topic, and waits until every host has heard of it.</summary>
+    /// <summary>Makes a topic, as soon as the cluster takes changes, and waits until every host has heard of it. A change is refused while
+    /// a host's session with ZooKeeper has expired and the next has not begun.</summary>
     private static async Task CreateAsync(HostProcess[] hosts, string topic, int partitions, int replicas)
     {
-        await GoAsync(hosts[^1].Bootstrap, "topic-create", topic, "-p", $"{partitions}", "-r", $"{replicas}");
+        string[] create = ["-b", hosts[^1].Bootstrap, "topic-create", topic, "-p", $"{partitions}", "-r", $"{replicas}"];
+        await Until.SeenAsync(
+            $"{topic} is made", () => Command.RunAsync(Repository.Peer("bin", "kgocli"), create),
+            made => made.ExitCode == 0 || made.Output.Contains("TOPIC_ALREADY_EXISTS", StringComparison.Ordinal), pauseMs: 200);
         foreach (HostProcess host in hosts)
         {
             using var http = new HttpClient { BaseAddress = host.Http };
@@ -62,10 +66,9 @@ public sealed partial class ZooKeeperTests
         Command.Find("kcat");
         await using ZooKeeperProcess zooKeeper = await ZooKeeperProcess.StartAsync();
         string connect = $"{zooKeeper.Address}/some/kafka";
-        const string Session = "zookeeper.session.timeout.ms=9000";
-        await using HostProcess first = await HostAsync(connect, 11, Session);
-        await using HostProcess second = await HostAsync(connect, 12, Session);
-        await using HostProcess third = await HostAsync(connect, 13, Session);
+        await using HostProcess first = await HostAsync(connect, 11);
+        await using HostProcess second = await HostAsync(connect, 12);
+        await using HostProcess third = await HostAsync(connect, 13);
         HostProcess[] hosts = [first, second, third];
         await SeeAsync(hosts, 11, 12, 13);
         await CreateAsync(hosts, "spread", partitions: 6, replicas: 3);
