@@ -20,9 +20,12 @@ internal sealed class Recoveries(History history)
 
     /// <summary>Where the logs of a broker ended in its last life that had opened them: one that died in a cut may not have told the
     /// checkpoint yet, nor have come to the end of the cut. A start that fails before it has opened them all tells it neither.</summary>
-    private readonly Dictionary<int, Dictionary<TopicPartition, long>> _ends = [];
+    private readonly Dictionary<int, Dictionary<TopicPartition, Ended>> _ends = [];
 
     private readonly record struct Batch(long First, long Last, uint Crc, int Epoch);
+
+    /// <summary>Where a log ended, and what of it lay on the disk, synced or not.</summary>
+    private sealed record Ended(long End, List<Batch> Batches);
 
     /// <summary>What lay on a disk before it was opened.</summary>
     private sealed record Found(Dictionary<string, List<Batch>> Logs, Dictionary<TopicPartition, long> RecoveryPoints);
@@ -45,24 +48,28 @@ internal sealed class Recoveries(History history)
         if (broker.Server is { Logs: { } logs })
         {
             broker.IsLookedAt = true;
-            Dictionary<TopicPartition, long> ends = logs.Logs.ToDictionary(l => l.Partition, l => EndOf(broker, l));
-            foreach ((TopicPartition partition, long end) in _ends.GetValueOrDefault(broker.Id) ?? [])
+            Dictionary<TopicPartition, Ended> ends = logs.Logs.ToDictionary(l => l.Partition, l => EndOf(broker, l));
+            foreach ((TopicPartition partition, Ended before) in _ends.GetValueOrDefault(broker.Id) ?? [])
             {
-                ends[partition] = Math.Min(end, ends.GetValueOrDefault(partition, end));
+                if (!ends.TryGetValue(partition, out Ended? now) || before.End < now.End)
+                {
+                    ends[partition] = before;
+                }
             }
             _ends[broker.Id] = ends;
             broker.IsLookedAt = false;
         }
     }
 
-    private long EndOf(SimBroker broker, PartitionLog log)
+    private Ended EndOf(SimBroker broker, PartitionLog log)
     {
-        long onDisk = Read(broker.Disk, DirectoryOf(log)) is [.., var last] ? last.Last + 1 : log.LogStartOffset;
+        List<Batch> batches = Read(broker.Disk, DirectoryOf(log));
+        long onDisk = batches is [.., var last] ? last.Last + 1 : log.LogStartOffset;
         if (onDisk < log.LogEndOffset && !EndsInWhatIsCleaned(broker, log) && !broker.IsTorn && broker.Disk.DirectoryExists(DirectoryOf(log)))
         {
             history.Fail($"18: {broker.Process!.Name} {log.Partition}, as it died: its end is {log.LogEndOffset}, that on the disk {onDisk}");
         }
-        return Math.Min(log.LogEndOffset, onDisk);
+        return new Ended(Math.Min(log.LogEndOffset, onDisk), batches);
     }
 
     private static string DirectoryOf(PartitionLog log) => Path.Combine(log.ParentDirectory, $"{log.Partition.Topic}-{log.Partition.Partition}");
@@ -101,13 +108,18 @@ internal sealed class Recoveries(History history)
         {
             return $"its end is {log.LogEndOffset}, its last batch ends before {end}";
         }
-        long endedAt = _ends.GetValueOrDefault(broker.Id)?.GetValueOrDefault(log.Partition, long.MaxValue) ?? long.MaxValue;
-        if (found.RecoveryPoints.GetValueOrDefault(log.Partition) is var point && point > end && endedAt >= point)
+        long point = found.RecoveryPoints.GetValueOrDefault(log.Partition);
+        if (point > end && IsMissing(_ends.GetValueOrDefault(broker.Id)?.GetValueOrDefault(log.Partition), end, point))
         {
             return $"its end is {end}, where all below {point} was synced";
         }
         return CheckIndexes(broker.Disk, log) ?? CheckProducers(broker.Disk, directory, log);
     }
+
+    /// <summary>Whether something is not there that was below what was synced: neither after a cut that the checkpoint does not tell of
+    /// yet, nor where no batch lay any more, for all between had been cleaned away before a cut within it.</summary>
+    private static bool IsMissing(Ended? before, long end, long synced) =>
+        before is null || (before.End >= synced && before.Batches.Exists(b => b.First >= end && b.First < synced));
 
     /// <summary>The whole batches of a log, in order, up to the first that is torn.</summary>
     private static List<Batch> Read(FaultingDisk disk, string directory)
