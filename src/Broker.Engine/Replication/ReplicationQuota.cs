@@ -52,6 +52,29 @@ internal sealed class ReplicationQuota
     /// <summary>Whether nothing more may go now.</summary>
     public bool IsExceeded => IsLimited && Rate > BytesPerSecondMax;
 
+    /// <summary>Milliseconds to wait before more may go, 0 when it may go now. Not beyond the end of the current window, for with
+    /// the next the oldest is forgotten, and there may be more to wait for or less.</summary>
+    public long WaitMs
+    {
+        get
+        {
+            long most = BytesPerSecondMax;
+            if (most == Unlimited)
+            {
+                return 0;
+            }
+            lock (_lock)
+            {
+                if (RateNow() <= most)
+                {
+                    return 0;
+                }
+                double enoughMs = _windows.Sum() * 1000.0 / Math.Max(1, most);
+                return (long)Math.Clamp(Math.Ceiling(enoughMs) - ElapsedMs(), 1, _windowMs - (_clock.NowMs % _windowMs));
+            }
+        }
+    }
+
     /// <summary>Counts bytes of throttled replicas.</summary>
     public void Record(long bytes)
     {
@@ -69,11 +92,11 @@ internal sealed class ReplicationQuota
             return 0;
         }
         MoveOn();
-        // The time that the windows in use cover, the current one as far as it has come; never less than one window.
-        long oldest = Math.Max(_first, _current - _windows.Length + 1);
-        long elapsedMs = Math.Max(_windowMs, _clock.NowMs - (oldest * _windowMs));
-        return _windows.Sum() * 1000.0 / elapsedMs;
+        return _windows.Sum() * 1000.0 / ElapsedMs();
     }
+
+    /// <summary>The time that the windows in use cover, the current one as far as it has come; never less than one window.</summary>
+    private long ElapsedMs() => Math.Max(_windowMs, _clock.NowMs - (Math.Max(_first, _current - _windows.Length + 1) * _windowMs));
 
     private void MoveOn()
     {

@@ -69,6 +69,27 @@ internal sealed partial class PartitionLog
         return true;
     }
 
+    /// <summary>Bytes of a slice up to the end of its last whole batch. To cut the rest is to look into the slice, which is not
+    /// worth it but where replication is throttled: there it would use up what may go for nothing.</summary>
+    public int BytesOfWholeBatches(in LogSlice slice)
+    {
+        int start = (int)slice.Position;
+        int whole = 0;
+        try
+        {
+            var batches = new HeaderCursor(slice.File!, start, start + slice.Length);
+            while (batches.MoveNext())
+            {
+                whole = batches.Position + batches.BatchBytes - start;
+            }
+        }
+        catch (IOException e)
+        {
+            Fail("a read", e);
+        }
+        return whole > 0 ? whole : slice.Length;
+    }
+
     /// <summary>Copies what <see cref="TryRead"/> finds, the first batch whole; null when there is nothing. For coordinators and
     /// people, who look into records; not for network threads.</summary>
     public byte[]? Copy(long offset, int bytesMax, long endOffset)

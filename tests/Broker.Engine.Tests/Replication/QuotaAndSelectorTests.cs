@@ -57,6 +57,60 @@ public sealed class QuotaAndSelectorTests
         Assert.Equal(0, quota.Rate);
     }
 
+    [Fact]
+    public void WaitMs_Exceeded_IsUntilItMayGoAgainAndNoLonger()
+    {
+        var quota = new ReplicationQuota(11, 1, new MonotonicClock(_time)) { BytesPerSecondMax = 10_000 };
+        Assert.Equal(0, quota.WaitMs);
+        quota.Record(33_330);
+        long waited = 0;
+        while (quota.WaitMs is > 0 and var ms)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(ms - 1));
+            Assert.True(quota.IsExceeded);
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            waited += ms;
+        }
+
+        Assert.Equal(3_333, waited);
+        Assert.False(quota.IsExceeded);
+    }
+
+    /// <summary>A move: what the leader sends counts there, beside what replicas in sync take of the same partitions, and where it
+    /// arrives. Each answer is large beside what may go in a millisecond.</summary>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(60)]
+    [InlineData(100)]
+    public void WaitMs_WaitedForOnBothSides_KeepsToTheRate(int megabytes)
+    {
+        const int Answer = 5_000_000;
+        var clock = new MonotonicClock(_time);
+        var leader = new ReplicationQuota(11, 1, clock) { BytesPerSecondMax = megabytes * 1_000_000L };
+        var follower = new ReplicationQuota(11, 1, clock) { BytesPerSecondMax = megabytes * 1_000_000L };
+        long moved = 0;
+        long others = 0;
+        long next = 0;
+        for (; clock.NowMs < 60_000; _time.Advance(TimeSpan.FromMilliseconds(1)))
+        {
+            leader.Record(1_000);
+            others += 1_000;
+            if (clock.NowMs >= next)
+            {
+                next = clock.NowMs + Math.Max(leader.WaitMs, follower.WaitMs);
+                if (next == clock.NowMs)
+                {
+                    leader.Record(Answer);
+                    follower.Record(Answer);
+                    moved += Answer;
+                    next += 15;   // it takes its time
+                }
+            }
+        }
+
+        Assert.InRange((moved + others) / 60e6, 0.98 * megabytes, 1.03 * megabytes);
+    }
+
     [Theory]
     [InlineData("", 0, 1, false)]
     [InlineData("*", 5, 9, true)]

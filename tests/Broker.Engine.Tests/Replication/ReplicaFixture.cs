@@ -58,6 +58,9 @@ internal sealed class ReplicaFixture : IDisposable
 
     public PartitionRole Role => Partition.Role;
 
+    /// <summary>Configures the topic, before its first role.</summary>
+    public void Configure(string key, string value) => _topic[key] = value;
+
     /// <summary>The controller gives a role.</summary>
     public ErrorCode Give(int leader, int leaderEpoch, int[] isr, int[]? replicas = null, int partitionEpoch = 0, int partition = 0)
     {

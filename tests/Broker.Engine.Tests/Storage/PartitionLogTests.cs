@@ -62,6 +62,23 @@ public sealed class PartitionLogTests : IDisposable
     }
 
     [Fact]
+    public void BytesOfWholeBatches_SliceThatEndsInsideOne_AreThoseBeforeIt()
+    {
+        _fixture.Open();
+        for (int i = 0; i < 300; i++)
+        {
+            _fixture.Append(1, 200);
+        }
+        int batch = _fixture.Log.Measure(0, int.MaxValue, 1);
+        foreach (int bytes in (int[])[batch, batch + 1, (10 * batch) - 1, 10 * batch, (299 * batch) + 20])
+        {
+            Assert.True(_fixture.Log.TryRead(0, bytes, 300, wholeFirstBatch: true, out LogSlice slice));
+            Assert.Equal(bytes / batch * batch, _fixture.Log.BytesOfWholeBatches(slice));
+            slice.File!.ReleaseReference();
+        }
+    }
+
+    [Fact]
     public void Append_BatchThatDoesNotFit_RollsBySize()
     {
         byte[] batch = _fixture.Batch(1, 1_000);

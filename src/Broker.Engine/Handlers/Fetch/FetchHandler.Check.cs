@@ -67,6 +67,24 @@ internal sealed partial class FetchHandler
     private static bool IsThrottled(in FetchTarget target, FetchOperation operation) =>
         operation.IsFollowerFetch && target.Replica!.IsThrottled(operation.ReplicaId);
 
+    /// <summary>How long a fetch waits. A follower that the quota holds up is answered when that lets it go on: nothing else would
+    /// wake it before its long poll ends, and in the meantime the throttle would not be used.</summary>
+    private long WaitMs(FetchOperation operation)
+    {
+        long waitMs = operation.Request.MaxWaitMs;
+        if (operation.IsFollowerFetch && _replicas.Context.LeaderQuota is { WaitMs: > 0 and var quotaMs } && quotaMs < waitMs)
+        {
+            foreach (ref FetchTarget target in operation.Targets)
+            {
+                if (target.Replica is not null && IsThrottled(target, operation))
+                {
+                    return quotaMs;
+                }
+            }
+        }
+        return waitMs;
+    }
+
     private static ErrorCode CheckReader(PartitionRole role, in FetchTarget target, FetchOperation operation)
     {
         if (!role.IsLeader)

@@ -109,6 +109,10 @@ internal sealed partial class FetchHandler
             }
             else
             {
+                if (slice.Length == limit && operation.IsFollowerFetch && replica.CountsByLeaderQuota)
+                {
+                    slice.Length = replica.Log.BytesOfWholeBatches(slice);
+                }
                 data.Records = new Broker.Protocol.Wire.Records(slice.File, slice.Position, slice.Length);
                 if (operation.IsReadCommitted)
                 {

@@ -108,7 +108,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
     /// <summary>A completion from here on, by whatever thread, posts to the connection, whose thread sees it after it has put the
     /// operation in its place.</summary>
     private void Wait(FetchOperation operation) =>
-        _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), operation.Request.MaxWaitMs);
+        _purgatory.TryCompleteElseWatch(operation.Delayed, operation.Watched(), WaitMs(operation));
 
     /// <summary>A consumer that follows one thread's partitions moves to that thread: an append then answers it without waking
     /// another. Only one that has to wait does; one that reads old records would take that thread's time.</summary>

@@ -72,12 +72,11 @@ internal sealed partial class ReplicaFetcher
             _replacedSessionId = replaced;
         }
         bool allHaveIds = true;
-        bool exceeded = Quota?.IsExceeded ?? false;
+        long quotaMs = Quota?.WaitMs ?? 0;
         long waitMs = _options.WaitMaxMs;
         foreach (FetchedPartition one in _order)
         {
-            // One that has caught up is in sync, and stays so.
-            bool throttled = exceeded && one.Lag != 0 && one.Partition.CountsByFollowerQuota;
+            bool throttled = quotaMs > 0 && IsThrottled(one);
             if (one.Stage == FetchStage.Fetching && one.DelayedUntilMs <= now && !throttled)
             {
                 _asked.Add(one);
@@ -91,10 +90,11 @@ internal sealed partial class ReplicaFetcher
             {
                 one.AskedOffset = -1;
                 Forget(one);
-                if (one.DelayedUntilMs > now)
+                // Its pause must not become as long as a long poll for the others.
+                long until = Math.Max(one.DelayedUntilMs, throttled ? now + quotaMs : now);
+                if (until > now)
                 {
-                    // Its pause must not become as long as a long poll for the others.
-                    waitMs = Math.Min(waitMs, one.DelayedUntilMs - now);
+                    waitMs = Math.Min(waitMs, until - now);
                 }
             }
         }

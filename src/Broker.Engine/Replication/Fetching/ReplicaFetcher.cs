@@ -132,12 +132,17 @@ internal sealed partial class ReplicaFetcher
     {
         long now = _clock.NowMs;
         long next = now + _options.BackoffMs;
+        long quotaMs = Quota?.WaitMs ?? 0;
         foreach (FetchedPartition one in _order)
         {
-            next = Math.Min(next, Math.Max(one.DelayedUntilMs, now + 1));
+            next = Math.Min(next, Math.Max(one.DelayedUntilMs, now + (quotaMs > 0 && IsThrottled(one) ? quotaMs : 1)));
         }
         return next - now;
     }
+
+    /// <summary>Whether a partition waits where the quota is used up. One that has caught up is in sync, and stays so.</summary>
+    private static bool IsThrottled(FetchedPartition one) =>
+        one.Stage == FetchStage.Fetching && one.Lag != 0 && one.Partition.CountsByFollowerQuota;
 
     private bool TryAskOffsets(FetchStage stage, long timestamp, long now)
     {
