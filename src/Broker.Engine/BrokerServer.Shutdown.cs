@@ -119,7 +119,10 @@ internal sealed partial class BrokerServer
         {
             try
             {
-                await handover.SettleAsync(SettleMs).ConfigureAwait(false);
+                if (await handover.SettleAsync(SettleMs).ConfigureAwait(false) is > 0 and var left)
+                {
+                    LogUnsettled(Id, left);
+                }
                 await MoveLeadershipsAsync(alongside).ConfigureAwait(false);
                 await connected.ConfigureAwait(false);
             }
@@ -187,6 +190,9 @@ internal sealed partial class BrokerServer
 
     [LoggerMessage(4, LogLevel.Information, "broker {Id} still leads {Count} partitions before it stops ({Error})", EventName = "HandoverGoesOn")]
     private partial void LogHandover(int id, ErrorCode error, int count);
+
+    [LoggerMessage(5, LogLevel.Information, "broker {Id} stops though {Count} partitions that it leads have records that not all in-sync replicas have", EventName = "Unsettled")]
+    private partial void LogUnsettled(int id, int count);
 
     [LoggerMessage(2, LogLevel.Information, "broker {Id} has stopped", EventName = "Stopped")]
     private partial void LogStopped(int id);

@@ -77,7 +77,8 @@ internal sealed class ProduceHandover : IAsyncDisposable
 
     /// <summary>Waits until what was appended before is with all in-sync replicas: whoever leads next has it then.</summary>
     /// <param name="waitMs">Longest wait, milliseconds.</param>
-    public async Task SettleAsync(int waitMs)
+    /// <returns>Partitions of which that is not so: whoever waits for the replicas there is told that the leader is another.</returns>
+    public async Task<int> SettleAsync(int waitMs)
     {
         long end = _clock.NowMs + waitMs;
         do
@@ -86,6 +87,7 @@ internal sealed class ProduceHandover : IAsyncDisposable
             await Task.Delay(s_look, _dialer.Time).ConfigureAwait(false);
         }
         while (_clock.NowMs < end && _replicas.Partitions.Partitions.Any(IsUnsettled));
+        return _replicas.Partitions.Partitions.Count(IsUnsettled);
     }
 
     private static bool IsUnsettled(Partition partition) =>
