@@ -8,8 +8,11 @@ Called by `./bench cluster`. Each row runs on both and prints both with their ra
             again, and until every one of them takes a record; the session timeout (--session seconds) is the same on both
   stop      Debian's librdkafka (python3-confluent-kafka) with acks=all at 2,000 records a second while a broker is stopped with SIGTERM: errors, and latency before
             and in the 15 s that begin with it
+  move      --gb GB are moved to the third broker by kafka-reassign-partitions with a throttle of --throttle MB/s, under load: the rate by
+            tenths of the way, from the second to the ninth, as parts of the throttle
 """
 import argparse
+import glob
 import json
 import os
 import shutil
@@ -20,7 +23,7 @@ import time
 
 from compare import HOST, KAFKA, OURS, Bench, go_first, log, median_of, wait_for
 
-ROWS = ["acks16", "acks1m", "acks5k", "failover", "stop"]
+ROWS = ["acks16", "acks1m", "acks5k", "failover", "stop", "move"]
 PORT = 29692
 ZOOKEEPER = PORT + 60
 WARM, STEADY = 10, 15   # seconds of the row `stop`: before anything counts; before the stop, and from it on
@@ -187,6 +190,38 @@ class Cluster:
                 "p99.9 ms before": before[int(len(before) * 0.999)] * 1000, "p99.9 ms while": after[int(len(after) * 0.999)] * 1000,
                 "p99 ms while": after[int(len(after) * 0.99)] * 1000, "max ms while": after[-1] * 1000}
 
+    def move(self, name):
+        pids = self.start(name)
+        ids = sorted(self.metadata([], broker=0)[0])
+        self.tool("topics", "--create", "--topic", "big", "--replica-assignment", ",".join(5 * [f"{ids[0]}:{ids[1]}"]))
+
+        def size(broker):
+            parts = glob.glob(os.path.join(self.data, *(["*", "data"] if name == KAFKA else ["broker-*"]), "big-*", "*.log"))
+            mine = os.sep + (str(broker) if name == KAFKA else f"broker-{broker}") + os.sep
+            return sum(os.path.getsize(p) for p in parts if mine in p[len(self.data):])
+        while size(ids[0]) < self.args.gb * 1e9:
+            self.load(pids, t="big", p=5, c=3, w=5, B=1000000, s=10000, a=-1, d=2)
+        load = subprocess.Popen([self.kload, "produce", "-b", self.boot, "-t", "big", "-p", "5", "-c", "1", "-w", "5", "-B", "1", "-s", "1000",
+                                 "-a", "-1", "-r", "500", "-d", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        plan = os.path.join(self.bench.work, "plan.json")
+        with open(plan, "w", encoding="utf-8") as out:
+            json.dump({"version": 1, "partitions": [{"topic": "big", "partition": p, "replicas": [ids[2], ids[1]]} for p in range(5)]}, out)
+        throttle = self.args.throttle * 1e6
+        self.tool("reassign-partitions", "--execute", "--reassignment-json-file", plan, "--throttle", str(int(throttle)))
+        marks, whole = [], size(ids[0])
+        self.until(lambda: marks.append((time.monotonic(), size(ids[2]))) or marks[-1][1] >= 0.95 * whole, "moved", 600)
+        load.kill()
+        load.wait()
+        self.stop()
+        tenths = [next(m for m in marks if m[1] >= whole * n / 10) for n in range(1, 10)]
+        rates = [(b[1] - a[1]) / (b[0] - a[0]) / throttle for a, b in zip(tenths, tenths[1:])]
+        (began, first), (ended, last) = tenths[0], tenths[-1]
+        return {"of throttle": (last - first) / (ended - began) / throttle, "least": min(rates), "most": max(rates)}
+
+    def tool(self, tool, *options):
+        subprocess.run([os.path.join(self.args.peers, "bin", "kafka"), "4.3", tool, "--bootstrap-server", self.boot, *options],
+                       stdout=subprocess.DEVNULL, check=True)
+
     def write(self, partitions):
         """Until each of these partitions took a record with acks=all."""
         batch = self.kwire.one_record(b"x")
@@ -260,6 +295,8 @@ def main():
     parser.add_argument("--warm", type=int, default=20, help="seconds of load before the first that counts")
     parser.add_argument("--partitions", type=int, default=1000)
     parser.add_argument("--session", type=int, default=6)
+    parser.add_argument("--gb", type=float, default=2)
+    parser.add_argument("--throttle", type=int, default=60)
     parser.add_argument("--only", choices=[OURS, KAFKA])
     parser.add_argument("--out", default="")
     parser.add_argument("--client", default="", help=argparse.SUPPRESS)
