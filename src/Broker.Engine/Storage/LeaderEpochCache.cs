@@ -166,29 +166,34 @@ internal sealed class LeaderEpochCache
     /// <summary>Whether there is an epoch that the checkpoint does not have.</summary>
     public bool IsChanged => _isChanged;
 
-    /// <summary>Writes the checkpoint where it does not say what is known, once the latest epoch has a batch.</summary>
+    /// <summary>Writes the checkpoint where it does not say what is known of the epochs that have a batch.</summary>
     public void WriteIfChanged(long logEndOffset)
     {
         lock (_lock)
         {
-            if (_isChanged && _entries.Length > 0 && _entries[^1].StartOffset < logEndOffset)
+            if (_entries.AsSpan().SequenceEqual(_written))
             {
-                if (_entries.AsSpan().SequenceEqual(_written))
-                {
-                    _isChanged = false;
-                    return;
-                }
+                _isChanged = false;
+            }
+            else if (IsOwed(logEndOffset))
+            {
                 Write(sync: false);
             }
         }
     }
+
+    /// <summary>Whether the checkpoint lacks an epoch that has a batch. The latest may have none, and one before it still may.</summary>
+    private bool IsOwed(long logEndOffset) => _isChanged && !WithBatches(_entries, logEndOffset).SequenceEqual(WithBatches(_written, logEndOffset));
+
+    private static ReadOnlySpan<EpochEntry> WithBatches(EpochEntry[] entries, long logEndOffset) =>
+        entries.AsSpan(0, Array.FindLastIndex(entries, e => e.StartOffset < logEndOffset) + 1);
 
     /// <summary>Makes the checkpoint survive a power failure, where it does not yet.</summary>
     public void Sync(long logEndOffset)
     {
         lock (_lock)
         {
-            if (_isUnsynced || (_isChanged && _entries.Length > 0 && _entries[^1].StartOffset < logEndOffset))
+            if (_isUnsynced || IsOwed(logEndOffset))
             {
                 Write(sync: true);
             }

@@ -38,12 +38,33 @@ public sealed class LeaderEpochCacheTests : IDisposable
     [Fact]
     public void Assign_ThenLoad_CheckpointHasKafkasText()
     {
-        LeaderEpochCache cache = With((0, 0), (3, 17));
-        cache.WriteIfChanged(logEndOffset: 17);
-        Assert.False(File.Exists(_directory.At("leader-epoch-checkpoint")), "the latest epoch has no batch yet");
+        LeaderEpochCache cache = With((0, 0));
+        cache.WriteIfChanged(logEndOffset: 0);
+        Assert.False(File.Exists(_directory.At("leader-epoch-checkpoint")), "the epoch has no batch yet");
+        cache.Assign(3, 17);
         cache.WriteIfChanged(logEndOffset: 18);
         Assert.Equal("0\n2\n0 0\n3 17\n", File.ReadAllText(_directory.At("leader-epoch-checkpoint")));
         Assert.Equal([new EpochEntry(0, 0), new EpochEntry(3, 17)], Load().Entries);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Write_NextEpochBeginsBeforeThisOneIsWritten_KeepsTheOneThatHasBatches(bool sync)
+    {
+        LeaderEpochCache cache = With((0, 0));
+        cache.WriteIfChanged(logEndOffset: 27);
+        cache.Assign(1, 27);
+        cache.Assign(2, 29);
+        if (sync)
+        {
+            cache.Sync(logEndOffset: 29);
+        }
+        else
+        {
+            cache.WriteIfChanged(logEndOffset: 29);
+        }
+        Assert.Equal([new EpochEntry(0, 0), new EpochEntry(1, 27)], Load().Entries.Take(2));
     }
 
     [Fact]
