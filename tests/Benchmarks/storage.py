@@ -199,7 +199,7 @@ class Storage(LogRows):
                 try:
                     self.kwire.offsets(self.boot, n)
                     break
-                except (self.kwire.KafkaError, OSError):
+                except (self.kwire.KafkaError, OSError, KeyError):   # KeyError: a leader that has not registered yet
                     if self.broker.poll() is not None or time.monotonic() > deadline:
                         raise
                     time.sleep(0.02)
