@@ -14,6 +14,11 @@ internal sealed class TrafficSampler
     private readonly Dictionary<int, Series> _brokers = [];
     private readonly Dictionary<string, Series> _topics = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Growth[]> _partitions = new(StringComparer.Ordinal);
+
+    /// <summary>What had come to a broker's topic when none of its partitions grew any more: they are not looked at again until
+    /// that is more. What coordinators append to their topics is not counted, so those are always looked at.</summary>
+    private readonly Dictionary<(int Broker, string Topic), (Guid Id, long Messages, long Bytes)> _still = [];
+
     private readonly Dictionary<int, (long Waited, long At, double Share)> _idle = [];
     private readonly Series _cluster = new();
 
@@ -32,7 +37,16 @@ internal sealed class TrafficSampler
                     Totals one = Totals.Of(topic.Metrics);
                     total += one;
                     topics[topic.Name] = topics.GetValueOrDefault(topic.Name) + one;
-                    SamplePartitions(topic);
+                    (Guid, long, long) came = (topic.Id, one.Messages, one.BytesIn);
+                    if (_still.TryGetValue((broker.Id, topic.Name), out (Guid, long, long) still) && still == came)
+                    {
+                        continue;
+                    }
+                    bool grows = SamplePartitions(topic);
+                    if (!grows && !InternalTopics.Contains(topic.Name))
+                    {
+                        _still[(broker.Id, topic.Name)] = came;
+                    }
                 }
                 cluster += total;
                 SeriesOf(_brokers, broker.Id).Add(total, now);
@@ -68,11 +82,17 @@ internal sealed class TrafficSampler
         {
             _topics.Remove(topic);
             _partitions.Remove(topic);
+            foreach ((int Broker, string Topic) key in _still.Keys.Where(k => k.Topic == topic).ToArray())
+            {
+                _still.Remove(key);
+            }
         }
     }
 
-    private void SamplePartitions(HostedTopic topic)
+    /// <returns>Whether a partition has grown lately.</returns>
+    private bool SamplePartitions(HostedTopic topic)
     {
+        bool grows = false;
         ReadOnlySpan<Partition?> partitions = topic.Partitions;
         Growth[] growths = _partitions.GetValueOrDefault(topic.Name) ?? [];
         if (growths.Length < partitions.Length)
@@ -85,8 +105,10 @@ internal sealed class TrafficSampler
             if (partitions[i] is { Role.IsLeader: true } partition)
             {
                 growths[i] = growths[i].Next(partition.Log.LogEndOffset, partition.Log.SizeBytes);
+                grows |= growths[i] is not { Messages: 0, Bytes: 0 };
             }
         }
+        return grows;
     }
 
     public TrafficRates Cluster => Read(() => _cluster.Rates);
