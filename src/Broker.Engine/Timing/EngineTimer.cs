@@ -4,8 +4,8 @@ namespace Broker.Engine.Timing;
 /// A timer on a hierarchical timing wheel (tick 1 ms, 20 buckets a wheel, as Kafka's SystemTimer). Adding costs one step a
 /// level of the hierarchy, cancelling is O(1), and neither allocates; the clock moves from one filled bucket to the next, so
 /// that a timer with nothing due costs nothing. A bucket of an overflow wheel is emptied when the first of its tasks is due
-/// rather than, as Kafka's, when its tick begins: nobody is woken only to move tasks down. Time passes only by <see cref="Advance"/>: the broker's
-/// <see cref="TimerThread"/> calls it, or a test does. Thread-safe.
+/// rather than, as Kafka's, when its tick begins: nobody is woken only to move tasks down. Time passes only by
+/// <see cref="Advance"/>: the broker's <see cref="TimerThread"/> calls it, or a test does. Thread-safe.
 /// </summary>
 internal sealed class EngineTimer
 {

@@ -54,7 +54,6 @@ internal sealed partial class ClusterAdmin
         if (isWanted && _cluster.Time.GetElapsedTime(Interlocked.Read(ref _listedAt)) >= s_listAgain
             && Interlocked.Exchange(ref _isListing, 1) == 0)
         {
-            Interlocked.Exchange(ref _listedAt, _cluster.Time.GetTimestamp());
             _ = ListInBackgroundAsync();
         }
     }
@@ -81,6 +80,7 @@ internal sealed partial class ClusterAdmin
 
     private async Task ListAsync(CancellationToken cancellationToken, int withinMs = ListTimeoutMs)
     {
+        Interlocked.Exchange(ref _listedAt, _cluster.Time.GetTimestamp());
         if (Informed() is not { } broker)
         {
             return;

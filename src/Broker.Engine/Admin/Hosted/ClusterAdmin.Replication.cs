@@ -241,7 +241,7 @@ internal sealed partial class ClusterAdmin
         };
     }
 
-    /// <summary>Compares the cluster's picture with the last one, and asks for reassignments while somebody looks.</summary>
+    /// <summary>Has the pictures compared a moment after a change; those that come meanwhile go with it.</summary>
     private void ObserveSoon()
     {
         if (Interlocked.Exchange(ref _isObservationDue, 1) == 0)
@@ -250,6 +250,7 @@ internal sealed partial class ClusterAdmin
         }
     }
 
+    /// <summary>Compares the cluster's picture with the last one, and asks for reassignments while somebody looks.</summary>
     private void Observe()
     {
         Volatile.Write(ref _isObservationDue, 0);
