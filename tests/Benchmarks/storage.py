@@ -108,7 +108,8 @@ class Storage(LogRows):
     def cold(self, name):
         """Old records are read by two connections as fast as they can, which on two cores leaves no core to the measured clients
         whether they come from memory or not; and at a pace. The files are also read at that pace without the broker: what is left
-        between that and the broker's cold reads is the broker's."""
+        between that and the broker's cold reads is the broker's. Latencies of a phase from which a hypervisor took processor time
+        are the machine's."""
         self.start(name)
         self.topic("old", segment_bytes=256 << 20)
         self.topic("warm")
@@ -123,6 +124,7 @@ class Storage(LogRows):
             for what in ("produce", "tail"):
                 if "cold" in state:
                     self.evict("old")
+                stolen = self.stolen()
                 reader = whose and (self.paced(whose) if speed == pace
                                     else self.run("fetch", background=True, t="old", p=1, c=2, m=1 << 20, d=self.args.secs + 1))
                 if what == "tail":
@@ -131,10 +133,17 @@ class Storage(LogRows):
                 else:
                     r = self.latency("warm")
                 figures[f"{what} p99 ms, {state}"] = r["p99_us"] / 1000
+                figures[f"  CPU ms stolen in that time, {what}, {state}"] = self.stolen() - stolen
                 if reader:
                     self.result(reader)
         self.stop()
         return figures
+
+    @staticmethod
+    def stolen():
+        """ms that a hypervisor gave to others while a processor of this machine wanted to run."""
+        with open("/proc/stat") as stat:
+            return int(stat.readline().split()[8]) * 1000 / os.sysconf("SC_CLK_TCK")
 
     def paced(self, whose):
         return subprocess.Popen(

@@ -5,15 +5,15 @@ namespace Broker.Engine.Storage;
 /// <summary>Reads that would wait for the disk: how a network thread finds out, and how another thread does the waiting.</summary>
 internal sealed partial class LogSegment
 {
-    /// <summary>How long an index that was in memory counts as being there.</summary>
-    private static readonly long s_indexTrust = Stopwatch.Frequency;
+    /// <summary>How long what was written, and an index that was in memory, counts as being there.</summary>
+    private static readonly long s_trust = Stopwatch.Frequency;
 
     private long _indexSeen;
 
     /// <summary>Whether finding <paramref name="offset"/> and reading from it would wait for the disk.</summary>
-    public bool WouldBlock(long offset, int bytesMax)
+    public bool WouldBlock(long offset, int bytesMax, long now)
     {
-        if (_tail is { } tail && tail.TryFind(offset, out _))
+        if (_tail is { } tail && tail.HoldsSince(offset, now - s_trust))
         {
             return false;   // written a moment ago
         }
@@ -23,7 +23,7 @@ internal sealed partial class LogSegment
         }
         try
         {
-            if (IndexWouldBlock())
+            if (IndexWouldBlock(now))
             {
                 return true;
             }
@@ -64,10 +64,9 @@ internal sealed partial class LogSegment
         return (from, (int)Math.Max(0, end - from));
     }
 
-    private bool IndexWouldBlock()
+    private bool IndexWouldBlock(long now)
     {
-        long now = Stopwatch.GetTimestamp();
-        if (_indexSeen != 0 && now - _indexSeen < s_indexTrust)
+        if (_indexSeen != 0 && now - _indexSeen < s_trust)
         {
             return false;
         }

@@ -5,7 +5,8 @@ internal sealed partial class PartitionLog
 {
     /// <summary>Whether <see cref="TryRead"/>, and sending what it finds, would wait for the disk. Itself it does not wait. An
     /// offset outside the log does not.</summary>
-    public bool WouldBlock(long offset, int bytesMax)
+    /// <param name="now"><see cref="System.Diagnostics.Stopwatch"/> ticks.</param>
+    public bool WouldBlock(long offset, int bytesMax, long now)
     {
         if (_isFailed || offset >= LogEndOffset || offset < LogStartOffset)
         {
@@ -14,7 +15,7 @@ internal sealed partial class PartitionLog
         LogSegment[] segments = Volatile.Read(ref _segments);
         try
         {
-            return segments[FloorSegment(segments, offset)].WouldBlock(offset, bytesMax);
+            return segments[FloorSegment(segments, offset)].WouldBlock(offset, bytesMax, now);
         }
         catch (ObjectDisposedException)
         {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Broker.Engine.Storage;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal sealed class TailPositions
     private const int Size = 32;
     private readonly long[] _offsets = new long[Size];
     private readonly int[] _positions = new int[Size];
+    private readonly long[] _addedAt = new long[Size];
     private long _count;
 
     /// <summary>Called before the batch is made visible to readers.</summary>
@@ -17,6 +20,7 @@ internal sealed class TailPositions
         long count = _count;
         _offsets[count % Size] = baseOffset;
         _positions[count % Size] = position;
+        _addedAt[count % Size] = Stopwatch.GetTimestamp();
         Volatile.Write(ref _count, count + 1);
     }
 
@@ -36,6 +40,22 @@ internal sealed class TailPositions
             }
         }
         position = 0;
+        return false;
+    }
+
+    /// <summary>Whether the batch that holds <paramref name="offset"/> was added at <paramref name="since"/>
+    /// (<see cref="Stopwatch"/> ticks) or later, and so were all behind it.</summary>
+    public bool HoldsSince(long offset, long since)
+    {
+        long count = Volatile.Read(ref _count);
+        for (long i = count - 1; i >= 0 && i > count - Size && _addedAt[i % Size] >= since; i--)
+        {
+            if (_offsets[i % Size] <= offset)
+            {
+                Thread.MemoryBarrier();
+                return Volatile.Read(ref _count) < i + Size;
+            }
+        }
         return false;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Broker.Engine.Storage;
 using Broker.Protocol.Messages;
 
@@ -157,7 +158,7 @@ public sealed class LogFaultTests
         _fixture.Background.RunAll();   // the first segments' indexes are in their files
         _disk.OnRead = (path, _) => throw new IOException($"Input/output error : {path}");
 
-        Assert.False(_fixture.Log.WouldBlock(1, 1000));
+        Assert.False(_fixture.Log.WouldBlock(1, 1000, Stopwatch.GetTimestamp()));
 
         Assert.True(_fixture.Log.IsFailed);
         Assert.StartsWith("t-0: a read failed", Assert.Single(_fixture.Background.Failures).Message, StringComparison.Ordinal);

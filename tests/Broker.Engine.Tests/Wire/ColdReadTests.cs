@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Broker.Client;
 using Broker.Engine.Storage;
@@ -36,7 +37,7 @@ public sealed partial class ColdReadTests : IAsyncLifetime
 
         Assert.Equal(Enumerable.Range(0, Batches).Select(i => (long)i), offsets);
         Assert.True(broker.Fetches.ColdReads > before, "nobody read ahead");
-        Assert.False(log.WouldBlock(0, int.MaxValue / 2), "what was read is not in memory");
+        Assert.False(log.WouldBlock(0, int.MaxValue / 2, Stopwatch.GetTimestamp()), "what was read is not in memory");
     }
 
     [Fact]
@@ -81,11 +82,22 @@ public sealed partial class ColdReadTests : IAsyncLifetime
         Assert.SkipUnless(Evict(log), "this file system does not say what is in memory");
         LogSegment segment = log.Segments[0];
         segment.File.ReadAhead(0, segment.SizeBytes);
-        Assert.False(log.WouldBlock(3, Bytes));
+        Assert.False(log.WouldBlock(3, Bytes, Stopwatch.GetTimestamp()));
 
         Assert.Equal(0, posix_fadvise((int)segment.File.Handle!.DangerousGetHandle(), Bytes + Bytes / 2, Bytes / 2, DontNeed));
 
-        Assert.True(log.WouldBlock(3, Bytes), "the index names the batch before, and only that was looked at");
+        Assert.True(log.WouldBlock(3, Bytes, Stopwatch.GetTimestamp()), "the index names the batch before, and only that was looked at");
+    }
+
+    [Fact]
+    public async Task WouldBlock_OfTheLastBatches_LooksWhereTheyWereNotWrittenJustNow()
+    {
+        long before = Stopwatch.GetTimestamp();
+        (_, _, PartitionLog log) = await FilledAsync();
+        Assert.SkipUnless(Evict(log), "this file system does not say what is in memory");
+
+        Assert.False(log.WouldBlock(Batches - 1, 1000, before));
+        Assert.True(log.WouldBlock(Batches - 1, 1000, Stopwatch.GetTimestamp() + 2 * Stopwatch.Frequency), "it was taken for just written");
     }
 
     private async Task<(TestTopic Topic, KafkaConnection Client, PartitionLog Log)> FilledAsync()
@@ -123,7 +135,7 @@ public sealed partial class ColdReadTests : IAsyncLifetime
             segment.File.Flush();   // what is not on the disk cannot leave the memory
             Assert.Equal(0, posix_fadvise((int)segment.File.Handle!.DangerousGetHandle(), 0, 0, DontNeed));
         }
-        return log.WouldBlock(0, 1_000_000);
+        return log.WouldBlock(0, 1_000_000, Stopwatch.GetTimestamp());
     }
 
     [LibraryImport("libc")]

@@ -16,7 +16,7 @@ internal sealed partial class FetchHandler
     public long ColdReads => Interlocked.Read(ref _coldReads);
 
     /// <summary>Hands the fetch over when reading for it would wait for the disk.</summary>
-    private bool TryReadAhead(FetchOperation operation)
+    private bool TryReadAhead(FetchOperation operation, long now)
     {
         List<ColdRange>? cold = null;
         int left = Math.Min(operation.Request.MaxBytes, _options.BytesMax);
@@ -27,7 +27,7 @@ internal sealed partial class FetchHandler
             if (bytes > 0 && target.Replica is { Log: { } log } && target.FetchOffset < log.LogEndOffset)
             {
                 left -= bytes;
-                if (log.WouldBlock(target.FetchOffset, bytes))
+                if (log.WouldBlock(target.FetchOffset, bytes, now))
                 {
                     (cold ??= []).Add(new ColdRange(log, target.FetchOffset, bytes));
                 }

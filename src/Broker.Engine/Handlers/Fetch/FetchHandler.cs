@@ -87,7 +87,7 @@ internal sealed partial class FetchHandler : NetworkThreadHandler
         }
         long now = Stopwatch.GetTimestamp();
         operation.LocalDoneAt = now;
-        if (operation.Error == ErrorCode.None && TryReadAhead(operation))
+        if (operation.Error == ErrorCode.None && TryReadAhead(operation, now))
         {
             return operation;
         }
