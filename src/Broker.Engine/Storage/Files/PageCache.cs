@@ -11,6 +11,7 @@ internal static unsafe partial class PageCache
     private const int Eagain = 11;
     private const int Enosys = 38;
 
+    private const int Random = 1;
     private const int WillNeed = 3;
 
     /// <summary>Bytes between two looks: the system reads ahead, and forgets, by pieces of about this size.</summary>
@@ -18,6 +19,13 @@ internal static unsafe partial class PageCache
 
     /// <summary>Bytes between two waits: the system's least window of reading ahead.</summary>
     private const int WaitStride = 64 * 1024;
+
+    /// <summary>Bytes asked for at once. The system allocates their pages in one go, and what else is to run on that processor
+    /// waits so long; a device that reads less at once does the rest when it is waited for.</summary>
+    private const int Piece = 256 * 1024;
+
+    /// <summary>Bytes asked for beyond those that somebody waits for.</summary>
+    private const int Ahead = 2 * 1024 * 1024;
 
     private static bool s_unknown = !OperatingSystem.IsLinux();
 
@@ -35,21 +43,40 @@ internal static unsafe partial class PageCache
         return bytes > 0 && !s_unknown && IsMissing(file, last);
     }
 
-    /// <summary>Has the system read these bytes, and waits until it has. They are not copied.</summary>
+    /// <summary>Has the system read these bytes, and waits until it has; of what follows it asks for some. Nothing is copied.
+    /// From then on nobody else makes the system read this descriptor ahead: a network thread that sends from it would be the one
+    /// that allocates memory for, and asks for, the next megabytes.</summary>
+    /// <exception cref="IOException">They cannot be read.</exception>
     public static void ReadAhead(SafeFileHandle file, long position, long bytes)
     {
-        if (OperatingSystem.IsLinux())
-        {
-            _ = posix_fadvise((int)file.DangerousGetHandle(), position, bytes, WillNeed);
-        }
+        int descriptor = (int)file.DangerousGetHandle();
+        long end = position + bytes;
+        Advise(descriptor, 0, 0, Random);
+        Advise(descriptor, position, Piece, WillNeed);
         Span<byte> one = stackalloc byte[1];
-        for (long at = position; at < position + bytes; at += WaitStride)
+        for (long at = position; at < end; at += Piece)
         {
-            _ = RandomAccess.Read(file, one, at);
+            Advise(descriptor, at + Piece, Piece, WillNeed);
+            for (long part = at; part < Math.Min(at + Piece, end); part += WaitStride)
+            {
+                _ = RandomAccess.Read(file, one, part);
+            }
         }
         if (bytes > 0)
         {
-            _ = RandomAccess.Read(file, one, position + bytes - 1);
+            _ = RandomAccess.Read(file, one, end - 1);
+        }
+        for (long at = end; at < end + Ahead; at += Piece)
+        {
+            Advise(descriptor, at, Piece, WillNeed);
+        }
+    }
+
+    private static void Advise(int descriptor, long position, long bytes, int advice)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = posix_fadvise(descriptor, position, bytes, advice);
         }
     }
 
