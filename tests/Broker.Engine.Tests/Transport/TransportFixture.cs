@@ -111,6 +111,8 @@ internal sealed class TransportFixture : IDisposable
         private readonly TaskCompletionSource _parked = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly HashSet<int> _threads = [];
 
+        public TransportConnection Connection => connection;
+
         public Task<string> Closed => _closed.Task;
 
         public Task Parked => _parked.Task;

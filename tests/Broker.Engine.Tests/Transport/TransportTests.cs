@@ -1,12 +1,15 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
 using Broker.Engine.Storage.Files;
 using Broker.Engine.Tests.Storage;
+using Broker.Engine.Transport.Reactor;
 using static Broker.Engine.Tests.Transport.TransportFixture;
 
 namespace Broker.Engine.Tests.Transport;
 
 /// <summary>Both transports, over real sockets.</summary>
-public class TransportTests
+public partial class TransportTests
 {
     public static TheoryData<bool> Both => OperatingSystem.IsLinux() ? [true, false] : [false];
 
@@ -108,6 +111,22 @@ public class TransportTests
         Assert.Equal(44, (await ReadFrameAsync(client)).Length);
         Assert.Equal(5, (await ReadFrameAsync(client)).Length);
         Assert.Equal(6, (await ReadFrameAsync(client)).Length);
+    }
+
+    [Fact]
+    public async Task AConnectionFromThisMachine_IsNotPaced()
+    {
+        const int Tcp = 6, Congestion = 13;
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "congestion control is chosen on Linux only");
+        using var fixture = new TransportFixture(reactor: true);
+        TcpClient client = fixture.Connect();
+        await client.GetStream().WriteAsync(TransportFixture.Frame(TransportFixture.Echo), TestContext.Current.CancellationToken);
+        await TransportFixture.ReadFrameAsync(client);   // it was accepted
+
+        byte[] name = new byte[16];
+        int length = name.Length;
+        Assert.Equal(0, getsockopt(((ReactorConnection)fixture.Handlers[0].Connection).Fd, Tcp, Congestion, name, ref length));
+        Assert.Equal("reno", Encoding.ASCII.GetString(name, 0, length).TrimEnd('\0'));
     }
 
     [Fact]
@@ -273,4 +292,7 @@ public class TransportTests
         await next.GetStream().WriteAsync(Frame(Echo), TestContext.Current.CancellationToken);
         Assert.Single(await ReadFrameAsync(next));
     }
+
+    [LibraryImport("libc")]
+    private static partial int getsockopt(int fd, int level, int name, [Out] byte[] value, ref int length);
 }

@@ -126,6 +126,12 @@ internal sealed unsafe partial class Acceptor : IDisposable
         IPEndPoint local = Native.getsockname(fd, address, &bytes) == 0 ? ReadAddress(address) : EndPoint;
         Native.SetOption(fd, Native.IpProtoTcp, Native.TcpNoDelay, 1);
         Native.SetOption(fd, Native.SolSocket, Native.SoKeepalive, 1);
+        if (IPAddress.IsLoopback(remote.Address) || remote.Address.Equals(local.Address))
+        {
+            // A peer on this machine has no path to be measured. Where the system's default is bbr it would be paced all the same,
+            // at half as much processor time again for large answers (docs/decisions/0010). reno is in every kernel, for everyone.
+            Native.SetOption(fd, Native.IpProtoTcp, Native.TcpCongestion, "reno"u8);
+        }
         if (_transport.Options.SendBufferBytes > 0)
         {
             Native.SetOption(fd, Native.SolSocket, Native.SoSndBuf, _transport.Options.SendBufferBytes);

@@ -28,6 +28,7 @@ internal static unsafe partial class Native
     public const int SoLinger = 13;
     public const int IpProtoTcp = 6;
     public const int TcpNoDelay = 1;
+    public const int TcpCongestion = 13;
     public const int Eintr = 4;
     public const int Eagain = 11;
     public const int MsgPeek = 0x2;
@@ -135,6 +136,14 @@ internal static unsafe partial class Native
     }
 
     public static void SetOption(int fd, int level, int name, int value) => _ = setsockopt(fd, level, name, &value, sizeof(int));
+
+    public static void SetOption(int fd, int level, int name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* first = value)
+        {
+            _ = setsockopt(fd, level, name, first, (uint)value.Length);
+        }
+    }
 
     /// <summary>Changes what epoll reports of a descriptor.</summary>
     public static int Control(int epoll, int operation, int fd, uint events, long data)
