@@ -21,8 +21,8 @@ internal static unsafe partial class PageCache
     private const int WaitStride = 64 * 1024;
 
     /// <summary>Bytes asked for at once. The system allocates their pages in one go, and what else is to run on that processor
-    /// waits so long; a device that reads less at once does the rest when it is waited for.</summary>
-    private const int Piece = 256 * 1024;
+    /// waits so long; of more than this (read_ahead_kb where nobody changed it) it may leave out the rest.</summary>
+    private const int Piece = 128 * 1024;
 
     /// <summary>Bytes asked for beyond those that somebody waits for.</summary>
     private const int Ahead = 2 * 1024 * 1024;
