@@ -13,7 +13,7 @@ internal sealed partial class LogSegment
     /// <summary>Whether finding <paramref name="offset"/> and reading from it would wait for the disk.</summary>
     public bool WouldBlock(long offset, int bytesMax, long now)
     {
-        if (_tail is { } tail && tail.HoldsSince(offset, now - s_trust))
+        if (_tail is { } tail && tail.TryFind(offset, out _, since: now - s_trust))
         {
             return false;   // written a moment ago
         }

@@ -25,12 +25,13 @@ internal sealed class TailPositions
     }
 
     /// <summary>Position of the batch that holds <paramref name="offset"/>, which lies below the log's end; false when it
-    /// is not among the last ones.</summary>
-    public bool TryFind(long offset, out int position)
+    /// is not among the last ones, or it or one behind it was added before <paramref name="since"/>.</summary>
+    /// <param name="since"><see cref="Stopwatch"/> ticks.</param>
+    public bool TryFind(long offset, out int position, long since = long.MinValue)
     {
         long count = Volatile.Read(ref _count);
         // One slot is left out: the writer may be in it already.
-        for (long i = count - 1; i >= 0 && i > count - Size; i--)
+        for (long i = count - 1; i >= 0 && i > count - Size && _addedAt[i % Size] >= since; i--)
         {
             if (_offsets[i % Size] <= offset)
             {
@@ -40,22 +41,6 @@ internal sealed class TailPositions
             }
         }
         position = 0;
-        return false;
-    }
-
-    /// <summary>Whether the batch that holds <paramref name="offset"/> was added at <paramref name="since"/>
-    /// (<see cref="Stopwatch"/> ticks) or later, and so were all behind it.</summary>
-    public bool HoldsSince(long offset, long since)
-    {
-        long count = Volatile.Read(ref _count);
-        for (long i = count - 1; i >= 0 && i > count - Size && _addedAt[i % Size] >= since; i--)
-        {
-            if (_offsets[i % Size] <= offset)
-            {
-                Thread.MemoryBarrier();
-                return Volatile.Read(ref _count) < i + Size;
-            }
-        }
         return false;
     }
 

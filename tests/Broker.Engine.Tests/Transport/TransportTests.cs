@@ -120,8 +120,8 @@ public partial class TransportTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "congestion control is chosen on Linux only");
         using var fixture = new TransportFixture(reactor: true);
         TcpClient client = fixture.Connect();
-        await client.GetStream().WriteAsync(TransportFixture.Frame(TransportFixture.Echo), TestContext.Current.CancellationToken);
-        await TransportFixture.ReadFrameAsync(client);   // it was accepted
+        await client.GetStream().WriteAsync(Frame(Echo), TestContext.Current.CancellationToken);
+        await ReadFrameAsync(client);   // it was accepted
 
         byte[] name = new byte[16];
         int length = name.Length;

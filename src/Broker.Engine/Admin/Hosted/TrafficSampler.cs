@@ -82,10 +82,10 @@ internal sealed class TrafficSampler
         {
             _topics.Remove(topic);
             _partitions.Remove(topic);
-            foreach ((int Broker, string Topic) key in _still.Keys.Where(k => k.Topic == topic).ToArray())
-            {
-                _still.Remove(key);
-            }
+        }
+        foreach ((int Broker, string Topic) key in _still.Keys.Where(k => gone.Contains(k.Topic)).ToArray())
+        {
+            _still.Remove(key);
         }
     }
 
